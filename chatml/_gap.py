@@ -20,6 +20,7 @@ class Gap(NamedTuple):
     problems: tuple[Problem, ...] = ()  # offsets from the beginning of the gap
     bos: str = ""
     eos: str = ""
+    of_turn: bool = False  # whether the problems are about the turn before, not about what stands outside of turns
 
 
 def read_gap(gap: str, dialect: Dialect, tokens: frozenset[str], first: bool, turn_follows: bool) -> Gap:
@@ -30,7 +31,7 @@ def read_gap(gap: str, dialect: Dialect, tokens: frozenset[str], first: bool, tu
         return Gap(((SegmentKind.SEPARATOR, gap, False),))
     token = gap.strip(WHITE)
     if not token:
-        return Gap(((SegmentKind.SEPARATOR, gap, False),), (_odd_space(gap, expected),))
+        return Gap(((SegmentKind.SEPARATOR, gap, False),), (_odd_space(gap, expected),), of_turn=True)
     if token in tokens or (token[0] in OPENERS and token in family_tokens()):
         return _read_token(gap, token, dialect, separator, (first, turn_follows))
     kept = separator if gap.startswith(separator) else ""

@@ -118,7 +118,7 @@ class Machine:
         if self._state is _State.HEADER:
             self._open(recover(self._header, self.grammar, closing=True))
         if self._state is _State.LOST:
-            self._report_unclosed(None)
+            self._report_unclosed(None, "the text ends")
         elif self._is_empty() and self._role == "assistant":
             self._close_at_prompt()
         else:
@@ -191,9 +191,9 @@ class Machine:
     def _report(self, code: str, severity: Severity, start: int, end: int, message: int | None, text: str) -> None:
         self.problems.append(Problem(code, severity, start, end, message, text))
 
-    def _report_unclosed(self, message: int | None) -> None:
+    def _report_unclosed(self, message: int | None, event: str) -> None:
         who = "a message whose header cannot be read" if message is None else f"message {message} ({self._role})"
-        text = f"{who} is not closed before the {'text ends' if message is None else 'next one begins'}"
+        text = f"{who} is not closed before {event}"
         self._report("unclosed-message", Severity.ERROR, self._start, self._position, message, text)
 
     def _stray(self, marker: str) -> None:
@@ -302,6 +302,15 @@ class Machine:
         text = content[0] if len(content) == 1 else "".join(content)
         self.messages.append(plain_message(self._role, text, self._name))
 
+    def _flush_prompt(self) -> None:
+        """The held header asks for a reply: it belongs to no message, or to the user message that it answers."""
+        index = len(self.messages)
+        for position in range(len(self.problems) - 1, -1, -1):
+            if self.problems[position].start < self._start:
+                break
+            self.problems[position] = self.problems[position]._replace(message=None)
+        self._flush_held(index - 1 if self._owes_reply() else None)
+
     def _owes_reply(self) -> bool:
         """Whether the open, empty assistant turn is the reply header that belongs to the user turn before it."""
         return self.dialect.reply_header and bool(self.messages) and self.messages[-1].role == "user"
@@ -311,12 +320,12 @@ class Machine:
         if self._state is _State.HEADER:
             self._open(recover(self._header, self.grammar))
         if self._state is _State.LOST:
-            self._report_unclosed(None)
+            self._report_unclosed(None, "the next one begins")
         elif self._held and self._is_empty() and self._owes_reply():
-            self._flush_held(len(self.messages) - 1)
+            self._flush_prompt()
         else:
             self._flush()
-            self._report_unclosed(len(self.messages))
+            self._report_unclosed(len(self.messages), "the next one begins")
             self._add_message()
 
     def _close_at_prompt(self) -> None:
@@ -326,14 +335,15 @@ class Machine:
         if found != expected:
             text = f"the generation prompt is {found!r}, expected {expected!r}"
             self._report("generation-prompt", Severity.INFO, self._start, self._start + len(found), None, text)
-        self._flush_held(len(self.messages) - 1 if self._owes_reply() else None)
+        self._flush_prompt()
 
     def _end_gap(self, turn_follows: bool) -> None:
         first = not self._position or (
             not self._gap and self._closed is None
         )  # no newline is due behind a stray marker
         gap = read_gap("".join(self._gap), self.dialect, self.tokens, first, turn_follows)
-        self.problems += [problem.moved(self._position, self._closed) for problem in gap.problems]
+        about = self._closed if gap.of_turn else None
+        self.problems += [problem.moved(self._position, about) for problem in gap.problems]
         self.bos = gap.bos or self.bos
         self.eos = "" if turn_follows else gap.eos or self.eos
         for kind, text, special in gap.parts:

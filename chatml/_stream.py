@@ -83,7 +83,7 @@ class StreamParser:
         markers = self._machine.dialect.markers
         for length in range(min(self._machine.grammar.longest - 1, len(text)), 0, -1):
             tail = text[-length:]
-            if any(marker.startswith(tail) for marker in markers):
+            if any(len(marker) > length and marker.startswith(tail) for marker in markers):
                 return length
         return 0
 

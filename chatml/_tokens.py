@@ -178,27 +178,34 @@ def turn_ids(turns: Sequence[Turn], coder: Coder) -> list[int]:
     Turns whose content spells no special token are encoded as one string, the others run by run: for 2,000 messages
     one call of the encoder takes a tenth less than 4,000.
     """
-    harmless = [coder.is_harmless(content) for _, content, _, _, _ in turns]
-    if not all(harmless) and not all(head.parts and head.parts[0][0] is SegmentKind.START for head, *_ in turns):
-        harmless = [False] * len(
-            turns
-        )  # text before a turn's first marker belongs to a run that began in the turn before
     out: list[int] = []
-    for whole, group in [(True, turns)] if all(harmless) else _grouped(harmless, turns):
-        ids = (
-            coder.whole(
-                "".join([text for head, content, tail, _, _ in group for text in (head.text, content, tail.text)])
-            )
-            if whole
-            else None
-        )
+    for harmless, group in _grouped(_harmless(turns, coder), turns):
+        ids = coder.whole(_text_of(group)) if harmless else None
         for run in turn_runs(group, coder)[0] if ids is None else (ids,):
             out += run
     return out
 
 
+def _text_of(turns: Sequence[Turn]) -> str:
+    return "".join([text for head, content, tail, _, _ in turns for text in (head.text, content, tail.text)])
+
+
+def _harmless(turns: Sequence[Turn], coder: Coder) -> list[bool]:
+    """For each turn, whether it can be encoded as a string. Raises for a marker without an id: that would be text."""
+    frame = {id(part): part for head, _, tail, _, _ in turns for part in (head, tail)}.values()
+    texts = [text for before, _, after in map(coder.fixed, frame) for text in (before, after)]
+    flags = [coder.is_harmless(content) for _, content, _, _, _ in turns]
+    if not all(flags) and not all(head.parts and head.parts[0][0] is SegmentKind.START for head, *_ in turns):
+        # text before a turn's first marker belongs to a run that began in the turn before: do not cut there
+        return [False] * len(turns)
+    return flags if all(map(coder.is_harmless, texts)) else [False] * len(turns)
+
+
 def _grouped(flags: Sequence[bool], turns: Sequence[Turn]) -> Iterator[tuple[bool, list[Turn]]]:
     """Neighbouring turns with the same flag."""
+    if all(flags):
+        yield True, list(turns)
+        return
     for flag, group in groupby(zip(flags, turns, strict=True), key=itemgetter(0)):
         yield flag, [turn for _, turn in group]
 
@@ -247,15 +254,21 @@ def _plain_ids(ids: Iterable[int]) -> list[int]:
 
 def read_ids(machine: Machine, ids: Iterable[int], coder: Coder) -> None:
     """Feed a machine with ids: markers of its dialect as markers, other special ids as foreign, the rest as text."""
-    encoding, spelled = coder.encoding, coder.spelled
+    spelled, markers = coder.spelled, frozenset(machine.dialect.markers)
     ids = _plain_ids(ids)
-    markers = frozenset(machine.dialect.markers)
     begin = 0
+
+    def feed_text(stop: int) -> None:
+        if begin < stop:
+            try:
+                text = decode_bytes(coder.encoding, ids[begin:stop])
+            except EncodingError:
+                text = decode_bytes(coder.encoding, ids)  # raises again, with the position in all ids
+            machine.text(text.decode("utf-8", "replace"))
+
     for position in [position for position, number in enumerate(ids) if number in spelled and number is not True]:
-        if begin < position:
-            machine.text(decode_bytes(encoding, ids[begin:position]).decode("utf-8", "replace"))
+        feed_text(position)
         token = spelled[ids[position]]
         (machine.marker if token in markers else machine.foreign)(token)
         begin = position + 1
-    if begin < len(ids):
-        machine.text(decode_bytes(encoding, ids[begin:]).decode("utf-8", "replace"))
+    feed_text(len(ids))

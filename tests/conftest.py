@@ -1,4 +1,4 @@
-"""Profiles of hypothesis: 1,000 examples per property in CI, 200 at home, 50 with `--hypothesis-profile=quick`."""
+"""Profiles of hypothesis: 1,000 examples per property in CI, 200 at home, 20,000 with the profile nightly."""
 
 from __future__ import annotations
 
@@ -11,5 +11,6 @@ _ANY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Health
 
 settings.register_profile("ci", max_examples=1_000, derandomize=True, print_blob=True, **_ANY)
 settings.register_profile("local", max_examples=200, **_ANY)
+settings.register_profile("nightly", max_examples=20_000, **_ANY)
 settings.register_profile("quick", max_examples=50, **_ANY)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")

@@ -7,7 +7,7 @@ from chatml.dialects._dialect import Dialect
 _OLLAMA_TEMPLATES = "huggingface/huggingface.js@fe42e68017ff:packages/ollama-utils/src/chat-template-automap.ts"
 _JINJA_TESTS = "huggingface/huggingface.js@fe42e68017ff:packages/jinja/test/e2e.test.js"
 
-CHATML = Dialect(name="chatml", aliases=("chatml-hf",), source=f"{_JINJA_TESTS}#_base")
+CHATML = Dialect(name="chatml", source=f"{_JINJA_TESTS}#_base")
 
 CHATML_BOS = Dialect(
     name="chatml-bos",

@@ -151,6 +151,8 @@ def _check_texts(dialect: Dialect) -> str:
             return f"{name} holds the marker {held[0]!r}"
         if name != "default_system" and text != text.strip():
             return f"{name} is {text!r}, expected no white space around it"
+        if name != "default_system" and (len(text) == 1 or "\\" in text):
+            return f"{name} is {text!r}, expected 2 or more characters and no backslash, so that it can be escaped"
     if dialect.trims_leading_system and (dialect.default_system or "").strip() != (dialect.default_system or ""):
         return "default_system has white space around it, which trims_leading_system takes off"
     return ""
