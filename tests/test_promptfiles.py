@@ -18,6 +18,8 @@ from chatml.promptfiles._forms import FORMS
 
 HI = {"role": "user", "content": "Hi"}
 SAID = {"from": "human", "value": "Hi"}
+SYSTEM = {"from": "system", "value": "Be brief."}
+REQUEST = {"model": "gpt-4o", "tools": [{}], "functions": [], "tool_choice": "auto", "response_format": {}}
 PROMPT = "<|im_start|>user\nHi<|im_end|>\n"
 
 
@@ -40,8 +42,9 @@ def test_tables_are_the_modules() -> None:
     for module in modules:
         namespace = vars(__import__(f"chatml.promptfiles.{module}", fromlist=["_"]))
         found |= {value.name for value in namespace.values() if isinstance(value, (Form, Format))}
-    assert found == {form.name for form in (*FORMATS, *FORMS)}
-    assert len({form.name for form in (*FORMATS, *FORMS)}) == len(FORMATS) + len(FORMS)
+    listed = [*(kind.name for kind in FORMATS), *(form.name for form in FORMS)]
+    assert found == set(listed)
+    assert len(found) == len(listed)
 
 
 @pytest.mark.parametrize(
@@ -54,18 +57,14 @@ def test_tables_are_the_modules() -> None:
         ([1, HI], Document("messages", messages=(1, HI))),  # a fault of its messages, not of the file
         ({"messages": [HI]}, Document("request", messages=(HI,))),
         (
-            {"model": "gpt-4o", "messages": [HI], "tools": [{}], "functions": [], "tool_choice": "auto", "response_format": {}, "n": 2},
-            Document(
-                "request",
-                messages=(HI,),
-                request={"model": "gpt-4o", "tools": [{}], "functions": [], "tool_choice": "auto", "response_format": {}},
-            ),
+            {"messages": [HI], **REQUEST, "n": 2},
+            Document("request", messages=(HI,), request=REQUEST),
         ),
         ({"messages": [HI], "model": None, "tools": None}, Document("request", messages=(HI,))),
         ({"conversations": [SAID]}, Document("sharegpt", messages=(SAID,))),
         (
             {"conversations": [SAID], "system": "Be brief.", "tools": '[{"name": "f"}]'},
-            Document("sharegpt", messages=({"from": "system", "value": "Be brief."}, SAID), request={"tools": [{"name": "f"}]}),
+            Document("sharegpt", messages=(SYSTEM, SAID), request={"tools": [{"name": "f"}]}),
         ),
         ({"conversations": [SAID], "system": "", "tools": ""}, Document("sharegpt", messages=(SAID,))),
     ],
@@ -115,48 +114,47 @@ def test_found_by_content(text: str, source: str, form: str, container: str) -> 
     assert (document.format, document.container) == (form, container)
 
 
+NOT_JSON = "this is not valid JSON:"
+CUT = f"{NOT_JSON} a comma or a closing bracket is expected, found the end of the text"
+EXPECTED = "expected a list of messages, or an object with 'messages' or 'conversations'"
 SENTENCES = {
-    "": "a:1:1: the file is empty; expected ChatML text, or messages as JSON",
-    " \n": "a:1:1: the file is empty but for white space; expected ChatML text, or messages as JSON",
-    '[{"role": "user",}]': "a:1:18: this is not valid JSON: a key in double quotes is expected, found '}'",
-    "[1 2]": "a:1:4: this is not valid JSON: a comma or a closing bracket is expected, found '2'",
-    '{"a" 1}': "a:1:6: this is not valid JSON: a colon is expected, found '1'",
-    '["a': "a:1:2: this is not valid JSON: a string begins that does not end, found '\"'",
-    '["a\nb"]': "a:1:4: this is not valid JSON: a string holds a control character that is not written as an escape, found '\\n'",
-    "[] x": "a:1:4: this is not valid JSON: more text stands behind the end of the value, found 'x'",
-    "[1": "a:1:3: this is not valid JSON: a comma or a closing bracket is expected, found the end of the text",
-    "[NaN]": "a:1:2: found NaN, which is not valid JSON; a number or null is expected",
-    '["NaN", {"a": Infinity}]': "a:1:15: found Infinity, which is not valid JSON; a number or null is expected",
-    '[{"a": 1, "b": {"a": 1},\n"\\u0061": 2}]': "a:2:1: the key 'a' occurs twice in one object",
-    "[" * 65 + "]" * 65: "a:1:65: the JSON is nested more than 64 levels deep",
-    "[" + "-" + "1" * 5000 + "]": "a:1:2: found a number of 5000 digits, which is more than can be read",
-    '{"a": 1}': "a:1:1: found an object with 'a', expected a list of messages, or an object with 'messages' or 'conversations'",
-    "{}": "a:1:1: found an object, expected a list of messages, or an object with 'messages' or 'conversations'",
-    '[{"text": "Hi"}]': "a:1:1: found a list that begins with an object without a role, expected a list of messages,"
-    " or an object with 'messages' or 'conversations'",
-    "[null]": "a:1:1: found a list that begins with null, expected a list of messages, or an object with 'messages' or 'conversations'",
-    '{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}': "a:1:1: found an object with 'a', 'b', 'c', 'd', 'e' and more, expected a list of messages,"
-    " or an object with 'messages' or 'conversations'",
-    '{"messages": {}}': "a:1:1: found an object as 'messages', expected a list of messages",
-    '{"messages": [], "tools": {}}': "a:1:1: found an object as 'tools', expected a list of objects",
-    '{"messages": [], "tools": [1]}': "a:1:1: found a list as 'tools', expected a list of objects",
-    '{"messages": [], "model": 4}': "a:1:1: found a number as 'model', expected a string",
-    '{"messages": [], "tool_choice": true}': "a:1:1: found a boolean as 'tool_choice', expected a string or an object",
-    '{"messages": [], "response_format": "json"}': "a:1:1: found a string as 'response_format', expected an object",
-    '{"messages": [], "system": "x"}': "a:1:1: found 'system' beside 'messages', which is how Anthropic writes requests; that form"
-    " is not read yet; write it as the first message, with the role system",
-    '{"conversations": [], "system": 1}': "a:1:1: found a number as 'system', expected a string",
-    '{"conversations": [], "tools": "[1"}': "a:1:1: 'tools' is a string, and not one of JSON: this is not valid JSON:"
-    " a comma or a closing bracket is expected, found the end of the text",
-    '{"messages": []}\n{"messages": []}\n[1': "a:3:3: this is not valid JSON: a comma or a closing bracket is expected, found the end of the text",
-    '{"messages": []}\n{"messages": []}\n{"x": 1}': "a:3:1: found an object with 'x', expected a list of messages,"
-    " or an object with 'messages' or 'conversations'",
-}  # fmt: skip
+    "": "1:1: the file is empty; expected ChatML text, or messages as JSON",
+    " \n": "1:1: the file is empty but for white space; expected ChatML text, or messages as JSON",
+    '[{"role": "user",}]': f"1:18: {NOT_JSON} a key in double quotes is expected, found '}}'",
+    "[1 2]": f"1:4: {NOT_JSON} a comma or a closing bracket is expected, found '2'",
+    '{"a" 1}': f"1:6: {NOT_JSON} a colon is expected, found '1'",
+    '["a': f"1:2: {NOT_JSON} a string begins that does not end, found '\"'",
+    '["a\nb"]': f"1:4: {NOT_JSON} a string holds a control character that is not written as an escape, found '\\n'",
+    "[] x": f"1:4: {NOT_JSON} more text stands behind the end of the value, found 'x'",
+    "[1": f"1:3: {CUT}",
+    "[NaN]": "1:2: found NaN, which is not valid JSON; a number or null is expected",
+    '["NaN", {"a": Infinity}]': "1:15: found Infinity, which is not valid JSON; a number or null is expected",
+    '[{"a": 1, "b": {"a": 1},\n"\\u0061": 2}]': "2:1: the key 'a' occurs twice in one object",
+    "[" * 65 + "]" * 65: "1:65: the JSON is nested more than 64 levels deep",
+    "[" + "-" + "1" * 5000 + "]": "1:2: found a number of 5000 digits, which is more than can be read",
+    '{"a": 1}': f"1:1: found an object with 'a', {EXPECTED}",
+    "{}": f"1:1: found an object, {EXPECTED}",
+    '[{"text": "Hi"}]': f"1:1: found a list that begins with an object without a role, {EXPECTED}",
+    "[null]": f"1:1: found a list that begins with null, {EXPECTED}",
+    '{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}': f"1:1: found an object with 'a', 'b', 'c', 'd', 'e' and more, {EXPECTED}",
+    '{"messages": {}}': "1:1: found an object as 'messages', expected a list of messages",
+    '{"messages": [], "tools": {}}': "1:1: found an object as 'tools', expected a list of objects",
+    '{"messages": [], "tools": [1]}': "1:1: found a list as 'tools', expected a list of objects",
+    '{"messages": [], "model": 4}': "1:1: found a number as 'model', expected a string",
+    '{"messages": [], "tool_choice": true}': "1:1: found a boolean as 'tool_choice', expected a string or an object",
+    '{"messages": [], "response_format": ""}': "1:1: found a string as 'response_format', expected an object",
+    '{"messages": [], "system": "x"}': "1:1: found 'system' beside 'messages', which is how Anthropic writes requests;"
+    " that form is not read yet; write it as the first message, with the role system",
+    '{"conversations": [], "system": 1}': "1:1: found a number as 'system', expected a string",
+    '{"conversations": [], "tools": "[1"}': f"1:1: 'tools' is a string, and not one of JSON: {CUT}",
+    '{"messages": []}\n{"messages": []}\n[1': f"3:3: {CUT}",
+    '{"messages": []}\n{"messages": []}\n{"x": 1}': f"3:1: found an object with 'x', {EXPECTED}",
+}
 
 
 @pytest.mark.parametrize("text", SENTENCES, ids=lambda text: text[:40])
 def test_sentences(text: str) -> None:
-    assert error_of(text) == SENTENCES[text]
+    assert error_of(text) == f"a:{SENTENCES[text]}"
 
 
 def test_errors_are_values() -> None:
@@ -203,13 +201,14 @@ JSON_LIKE = st.lists(
     st.sampled_from(["", "a.json", "a.jsonl", "a.chatml", "a.txt"]),
 )
 def test_every_text_is_read_or_refused(text: str, source: str) -> None:
+    documents: tuple[Document, ...] = ()
+    error: ParseError | None = None
     try:
         documents = read_documents(text, source=source)
-    except ParseError as error:
-        assert error.source == source
-        assert 0 <= error.start <= len(text)
-        return
-    assert documents
+    except ParseError as found:
+        error = found
+    assert bool(documents) != bool(error)
+    assert error is None or (error.source == source and 0 <= error.start <= len(text))
     for document in documents:
         assert (document.text is None) == (document.format not in ("chatml", "text"))
 

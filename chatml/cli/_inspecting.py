@@ -1,0 +1,126 @@
+"""The work of `chatml inspect`: everything that there is to know about one conversation, and its form for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chatml._count import Measure
+from chatml._diagnostics import Diagnostic
+from chatml._escape import Escaper, Found, escaper_for
+from chatml._messages import Message, read_messages
+from chatml.cli import _output
+from chatml.cli._measure import Wire, measure_subject, quick_encoding, wire_of
+from chatml.cli._subject import Subject, located, one_document, read_choices, subject_of
+from chatml.cli._terminal import open_terminal
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+_MOST_SPELLED = 20  # tokens of one message that are listed
+
+
+class Spelled(NamedTuple):
+    """A message whose content spells special tokens: its place in the file, its role, and what it spells."""
+
+    message: int
+    role: str
+    tokens: tuple[Found, ...]
+
+
+class Inspection(NamedTuple):
+    """What is shown of a conversation."""
+
+    name: str
+    subject: Subject
+    measure: Measure
+    wire: Wire
+    diagnostics: tuple[Diagnostic, ...]
+    spelled: tuple[Spelled, ...]
+    unread: tuple[str, ...]  # fields of messages that no form knows, such as "messages[2].weight"
+    ids: list[int] | None
+
+
+def inspect_file(arguments: Namespace) -> int:
+    """Run the command."""
+    choices = read_choices(arguments)
+    name, document = one_document(arguments.file, arguments.line)
+    with located(name, document):
+        inspection = _inspect(name, subject_of(document, choices), with_ids=arguments.ids)
+    if arguments.format == "json":
+        from chatml.cli._json_output import write_json
+
+        write_json(_as_json(inspection))
+    else:
+        from chatml.cli._view import view
+
+        _output.write("".join(f"{line}\n" for line in view(inspection, open_terminal(arguments.color))))
+    return 0
+
+
+def _inspect(name: str, subject: Subject, *, with_ids: bool) -> Inspection:
+    encoding = quick_encoding(subject)
+    wire = wire_of(subject)
+    messages = subject.text.messages if subject.text is not None else read_messages(subject.messages)
+    return Inspection(
+        name=name,
+        subject=subject,
+        measure=measure_subject(subject, encoding=encoding, lossy=True),
+        wire=wire,
+        diagnostics=subject.text.diagnostics if subject.text is not None else (),
+        spelled=tuple(_spelled(messages, subject)),
+        unread=tuple(f"messages[{index}].{key}" for index, message in enumerate(messages) for key in message.extra),
+        ids=wire.prompt.token_ids(encoding) if with_ids else None,
+    )
+
+
+def _spelled(messages: tuple[Message, ...], subject: Subject) -> Iterator[Spelled]:
+    for index, message in enumerate(messages):
+        tokens = tuple(spelled_tokens(escaper_for(subject.dialect, message.role), message.text))
+        if tokens:
+            yield Spelled(index, message.role, tokens)
+
+
+def spelled_tokens(escaper: Escaper, text: str) -> Iterator[Found]:
+    """The special tokens that `text` spells, the first ones of them."""
+    position = 0
+    for _ in range(_MOST_SPELLED):
+        found = escaper.find(text[position:])
+        if found is None:
+            return
+        yield Found(found.token, position + found.start)
+        position += found.start + len(found.token)
+
+
+def _as_json(inspection: Inspection) -> dict[str, Any]:
+    from chatml.cli._values import details_value, measure_value
+
+    subject, wire = inspection.subject, inspection.wire
+    document, reading = subject.document, subject.reading
+    value: dict[str, Any] = {
+        "file": inspection.name,
+        "line": document.line,
+        "format": document.format,
+        "container": document.container or None,
+        "read_as": reading and {"dialect": reading.dialect.name, "how": reading.how},
+        **measure_value(inspection.measure, subject),
+        "how": subject.how,
+        **details_value(inspection.measure, wire.indexes),
+        "segments": [segment._asdict() for segment in wire.prompt.segments],
+        "ending": wire.prompt.ending,
+        "dropped": [dropped._asdict() for dropped in wire.dropped],
+        "apart": wire.apart,
+        "unread": inspection.unread,
+        "diagnostics": [_diagnostic_value(one) for one in inspection.diagnostics],
+        "spelled": [
+            {"message": one.message, "role": one.role, "tokens": [found._asdict() for found in one.tokens]}
+            for one in inspection.spelled
+        ],
+    }
+    return value if inspection.ids is None else {**value, "ids": inspection.ids}
+
+
+def _diagnostic_value(diagnostic: Diagnostic) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(diagnostic)

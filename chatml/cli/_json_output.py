@@ -1,0 +1,15 @@
+"""JSON for programs, harmless where people look at it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chatml.cli import _output
+from chatml.cli._visible import json_visible
+
+
+def write_json(value: Any, *, compact: bool = False) -> None:
+    """Write a value and a newline. Characters of all alphabets stay as they are, lone surrogates are escapes."""
+    layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2}
+    _output.write(json_visible(json.dumps(value, ensure_ascii=False, **layout)) + "\n")

@@ -1,0 +1,186 @@
+"""Tables and flowing text whose columns stay aligned, whatever the alphabet."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
+
+from chatml.cli import _output
+from chatml.cli._visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from chatml.cli._terminal import Terminal
+
+_GAP = "  "
+_LEAST, _READABLE = 8, 16  # widths of a column that gives way, and for which others may go
+_NO_WIDTH = ("Mn", "Me")
+
+
+class Cell(NamedTuple):
+    """What stands in one place of a table; `text` is harmless already."""
+
+    text: str
+    style: str = ""
+
+
+class Column(NamedTuple):
+    """How a column looks. Of one that `gives_way` what does not fit the screen is cut; one that `may_go` goes first."""
+
+    title: str
+    right: bool = False
+    gives_way: bool = False
+    may_go: bool = False
+
+
+def width_of(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if character.isascii():
+        return 1
+    category = unicodedata.category(character)
+    if category in _NO_WIDTH:
+        return 0
+    if category == "Cn":  # of what is not assigned, Python says "F" everywhere; in the planes of emoji and CJK it is
+        return 2 if 0x1F000 <= ord(character) < 0x40000 else 1
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fitting(text: str, start: int, room: int) -> int:
+    """The end of the longest piece of `text` from `start` on that fits into `room` columns; at least one character."""
+    if text.isascii():
+        return min(len(text), start + max(room, 1))
+    taken, position = 0, start
+    while position < len(text):
+        taken += _character_width(text[position])
+        if taken > room and position > start:
+            break
+        position += 1
+    return position
+
+
+def cut(text: str, room: int, ellipsis: str) -> str:
+    """`text`, or as much of it as fits with an ellipsis behind it."""
+    if width_of(text) <= room:
+        return text
+    return text[: fitting(text, 0, room - len(ellipsis))].rstrip() + ellipsis
+
+
+def summary(text: str, room: int, ellipsis: str) -> str:
+    """The first words of a text of a user, harmless and in one line."""
+    return cut(visible(text[: 2 * room + 2]), room, ellipsis)
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], terminal: Terminal) -> Iterator[str]:
+    """The lines of a table, titles first. Empty columns are left out; a row may be shorter than the table."""
+    filled = [[*row, *[Cell("")] * (len(columns) - len(row))] for row in rows]
+    lines = [[Cell(column.title, "dim") for column in columns], *filled]
+    widths = {
+        place: max(width_of(line[place].text) for line in lines)
+        for place in range(len(columns))
+        if any(row[place].text for row in filled)
+    }
+    _narrow(columns, widths, terminal.width)
+    for line in lines:
+        cells = [_laid_out(line[place], columns[place].right, width, terminal) for place, width in widths.items()]
+        yield _GAP.join(cells).rstrip(" ")
+
+
+def write_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], terminal: Terminal) -> None:
+    """Write a table to standard output."""
+    _output.write("".join(f"{line}\n" for line in table(columns, rows, terminal)))
+
+
+def _narrow(columns: Sequence[Column], widths: dict[int, int], room: int) -> None:
+    """Take from the widths what the screen does not have."""
+    readable = {place: min(width, _READABLE) if columns[place].gives_way else width for place, width in widths.items()}
+    for place in [place for place in widths if columns[place].may_go]:
+        if _needed(readable) > room:
+            del widths[place], readable[place]
+    for place in [place for place in widths if columns[place].gives_way]:
+        least = min(max(width_of(columns[place].title), _LEAST), widths[place])
+        widths[place] = max(widths[place] - max(_needed(widths) - room, 0), least)
+
+
+def _needed(widths: dict[int, int]) -> int:
+    return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+
+
+def _laid_out(cell: Cell, right: bool, width: int, terminal: Terminal) -> str:
+    text = cut(cell.text, width, terminal.symbols.ellipsis)
+    padding = " " * (width - width_of(text))
+    painted = terminal.paint(text, cell.style)
+    return padding + painted if right else painted + padding
+
+
+def _may_break(text: str, place: int) -> bool:
+    """Whether a line may end at `place`: behind a space, and around the characters of scripts without spaces."""
+    return text[place - 1] == " " or 2 in map(_character_width, text[place - 1 : place + 1])
+
+
+class Flow:
+    """Styled pieces, written into lines of the width of the screen, with a margin in front that says whose they are."""
+
+    def __init__(self, terminal: Terminal, overhang: int = 0) -> None:
+        self._terminal = terminal
+        self._width = terminal.width - overhang
+        self._lines: list[str] = []
+        self._line: list[str] = []
+        self._column = 0
+        self._label = self._margin = ""
+
+    def begin(self, label: str, margin: str) -> None:
+        """Begin a paragraph: `label` stands before its first line, `margin` before the others."""
+        self.end()
+        self._label, self._margin = label, margin
+
+    def add(self, text: str, style: str = "") -> None:
+        """Write a harmless text without newlines. A line that is full is broken behind a space where there is one."""
+        position = 0
+        while position < len(text):
+            end = self._break(text, position)
+            self._line.append(self._terminal.paint(text[position:end], style))
+            self._column += width_of(text[position:end])
+            position = end
+            if position < len(text):
+                self.newline()
+
+    def _break(self, text: str, position: int) -> int:
+        room = self._width - width_of(self._margin) - self._column
+        if room <= 0:
+            return position
+        end = fitting(text, position, room)
+        if width_of(text[position:end]) > room:  # one wide character
+            return position if self._column else end
+        if end == len(text):
+            return end
+        best = next((place for place in range(end, position, -1) if _may_break(text, place)), position)
+        if best > position:
+            return best
+        return position if self._column else end  # a word that fits no line is cut
+
+    def hang(self, text: str, style: str = "") -> None:
+        """Write something short that may stand in the columns kept free at the end of lines."""
+        self._line.append(self._terminal.paint(text, style))
+        self._column += width_of(text)
+
+    def newline(self) -> None:
+        """Begin a new line."""
+        self._lines.append((self._terminal.paint(self._label, "dim") + "".join(self._line)).rstrip(" "))
+        self._line, self._column, self._label = [], 0, self._margin
+
+    def end(self) -> None:
+        """End the paragraph."""
+        if self._line:
+            self.newline()
+
+    def lines(self) -> list[str]:
+        """The lines written so far."""
+        self.end()
+        return self._lines

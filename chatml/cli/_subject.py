@@ -1,0 +1,161 @@
+"""What a conversation is read as, written in and counted with: options decide first, then the file, then defaults."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chatml._detect import detect_dialect
+from chatml._errors import ChatMLError, ConfigError
+from chatml._prompt import Prompt, unescaped
+from chatml.cli import _files
+from chatml.cli._options import AUTO
+from chatml.cli._report import note
+from chatml.dialects import Dialect, get_dialect
+from chatml.encodings import encoding_names, get_encoding, load_encoding
+from chatml.models import ModelInfo, get_model
+from chatml.promptfiles import Document, read_documents
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Sequence
+
+    import tiktoken
+
+DEFAULT_MODEL = "gpt-4o"
+DEFAULT_DIALECT = "chatml"
+
+
+class Choices(NamedTuple):
+    """What the options say, looked up; None where they leave it open."""
+
+    dialect: Dialect | None
+    model: ModelInfo | None
+    encoding: str | tiktoken.Encoding | None
+
+
+class Reading(NamedTuple):
+    """The dialect that a text is read in, and how it was found."""
+
+    dialect: Dialect
+    how: str
+
+
+class Subject(NamedTuple):
+    """A conversation with all decisions taken.
+
+    `text` is the prompt where a text itself is counted; then `messages` are those in it and `model` is None. `reading`
+    says how a text was read, also where its messages are then counted in another wire. `how` says where `model` comes
+    from, or `dialect` where there is none. `is_billed`: the wire is that of the model's provider. `is_foreign`: the
+    models of the dialect have another vocabulary than `encoding`, and no other was given.
+    """
+
+    document: Document
+    reading: Reading | None
+    text: Prompt | None
+    messages: Sequence[Any]
+    model: ModelInfo | None
+    dialect: Dialect
+    how: str
+    encoding: str | tiktoken.Encoding
+    is_billed: bool
+    is_foreign: bool
+
+
+def read_choices(arguments: Namespace) -> Choices:
+    """Look up what the options name. Raises the errors of the look-ups."""
+    return Choices(
+        dialect=None if arguments.dialect == AUTO else get_dialect(arguments.dialect),
+        model=None if arguments.model is None else get_model(arguments.model),
+        encoding=None if arguments.encoding is None else _find_encoding(arguments.encoding),
+    )
+
+
+def _find_encoding(name: str) -> str | tiktoken.Encoding:
+    if name in encoding_names():
+        return name
+    if name.endswith((".json", ".tiktoken")) or "/" in name or "\\" in name:
+        _files.check_readable(name)
+        return load_encoding(name)
+    return get_encoding(name)  # raises the error that names the nearest
+
+
+class PromptFile(NamedTuple):
+    """A file that has been read: its name in output, its text, and the conversations in it."""
+
+    name: str
+    text: str
+    documents: tuple[Document, ...]
+
+
+def read_file(path: str) -> PromptFile:
+    """Read a file named by the user. Raises `FileError` and `ParseError`."""
+    text, has_bom = _files.read_text(path)
+    name = _files.shown_name(path)
+    documents = read_documents(text, source=name)
+    if has_bom and documents[0].text is not None:
+        note(f"{name}: the byte order mark before the text is left out")
+    return PromptFile(name, text, documents)
+
+
+def one_document(path: str, line: int | None, hint: str = "choose one with --line N") -> tuple[str, Document]:
+    """The conversation of a file that is meant: the one on `line`, or the only one. Raises `ConfigError`."""
+    name, _, documents = read_file(path)
+    if line is None and len(documents) > 1:
+        raise ConfigError(f"{name} holds {len(documents)} conversations", hint=hint)
+    found = [document for document in documents if line in (None, document.line)]
+    if not found:
+        lines = ", ".join(str(document.line) for document in documents[:10])
+        more = ", ..." if len(documents) > 10 else ""
+        raise ConfigError(
+            f"no conversation of {name} begins on line {line}, they begin on {lines}{more}", option="--line"
+        )
+    return name, found[0]
+
+
+def reading_of(text: str, dialect: Dialect | None) -> Reading:
+    """The dialect in which to read a text; `dialect` is the one that was asked for."""
+    if dialect is not None:
+        return Reading(dialect, "given")
+    fits = detect_dialect(text)
+    if fits:
+        return Reading(get_dialect(fits[0].name), f"detected: {fits[0].reason}")
+    return Reading(get_dialect(DEFAULT_DIALECT), "default, no dialect reads this text without an error")
+
+
+def subject_of(document: Document, choices: Choices) -> Subject:
+    """Take the decisions for one conversation."""
+    reading, text, messages = None, None, document.messages
+    if document.text is not None:
+        reading = reading_of(document.text, choices.dialect)
+        text = Prompt.from_text(document.text, dialect=reading.dialect)
+        messages = unescaped(text.messages, reading.dialect)
+    model, how = _model_of(document, choices)
+    is_billed = model is not None and (choices.dialect is None or reading is not None)
+    if model is not None and is_billed:
+        dialect, text = get_dialect(model.dialect), None
+    else:
+        dialect, how = reading or Reading(choices.dialect or get_dialect(DEFAULT_DIALECT), "given")
+    encoding = choices.encoding or (model.encoding if model else dialect.encoding)
+    is_foreign = not (choices.encoding or model or dialect.own_vocabulary)
+    return Subject(document, reading, text, messages, model, dialect, how, encoding, is_billed, is_foreign)
+
+
+def _model_of(document: Document, choices: Choices) -> tuple[ModelInfo | None, str]:
+    if choices.model is not None:
+        return choices.model, "given"
+    if document.text is not None or choices.dialect is not None:
+        return None, ""
+    if "model" in document.request:
+        return get_model(document.request["model"]), "named in the file"
+    return get_model(DEFAULT_MODEL), "default"
+
+
+@contextmanager
+def located(name: str, document: Document) -> Iterator[None]:
+    """Say in errors about a conversation which one it is."""
+    try:
+        yield
+    except ChatMLError as error:
+        error.add_note(f"{name}:{document.line}" if document.container else name)
+        raise

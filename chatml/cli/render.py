@@ -1,0 +1,98 @@
+"""`chatml render`: messages to a ChatML string, or to token ids."""
+
+from __future__ import annotations
+
+from chatml.cli._options import add_options, one_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from chatml.cli._subject import Choices
+    from chatml.promptfiles import Document
+
+DESCRIPTION = """\
+Write messages as the string that the model sees.
+
+The output is that string and nothing else, without a newline of ours behind it; on a terminal, control characters in it
+are shown as escapes. Content that spells a special token is escaped, so that it cannot forge a turn. Token ids need no
+escape: --ids gives the safest prompt."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("file", metavar="FILE", help="a file with messages, or - for standard input")
+    parser.add_argument("--add-generation-prompt", action="store_true", help="ask for a reply at the end")
+    parser.add_argument("--continue-final-message", action="store_true", help="leave the last message open")
+    parser.add_argument("--lossy", action="store_true", help="leave out what the dialect cannot hold, and say what")
+    parser.add_argument(
+        "--untrusted",
+        metavar="escape|reject",
+        type=one_of("escape", "reject"),
+        default="escape",
+        help="what to do with content that spells a special token; default: escape",
+    )
+    parser.add_argument("--ids", action="store_true", help="write token ids in place of the string")
+    add_options(parser, "--model", "--dialect", "--encoding", "--line", "--format")
+
+
+def run(arguments: Namespace) -> int:
+    """Write the prompt of every conversation that is meant."""
+    from chatml._errors import ConfigError
+    from chatml.cli import _output
+    from chatml.cli._json_output import write_json
+    from chatml.cli._subject import located, one_document, read_choices, read_file
+    from chatml.cli._visible import visible_lines
+
+    choices = read_choices(arguments)
+    if arguments.format == "json" and arguments.line is None:
+        name, _, documents = read_file(arguments.file)
+    else:
+        hint = "write all of them with --format json, or choose one with --line N"
+        name, document = one_document(arguments.file, arguments.line, hint)
+        documents = (document,)
+    for document in documents:
+        if document.text is not None:
+            problem = f"{name} holds {_TEXTS[document.format]}, expected messages"
+            raise ConfigError(problem, hint="`chatml parse` reads the messages of a ChatML text")
+        with located(name, document):
+            rendered = _render(name, document, choices, arguments)
+        if arguments.format == "json":
+            write_json({"ids" if arguments.ids else "text": rendered}, compact=True)
+        elif isinstance(rendered, list):
+            _output.write(" ".join(map(str, rendered)) + "\n")
+        else:
+            _output.write(visible_lines(rendered) if _output.is_terminal() else rendered)
+    return 0
+
+
+_TEXTS = {"chatml": "ChatML text", "text": "plain text"}
+
+
+def _render(name: str, document: Document, choices: Choices, arguments: Namespace) -> str | list[int]:
+    from chatml._prompt import Prompt
+    from chatml._render import render
+    from chatml.cli._report import note
+
+    dialect = choices.dialect or (choices.model.dialect if choices.model else "chatml")
+    options: dict[str, Any] = {
+        "dialect": dialect,
+        "tools": document.request.get("tools"),
+        "add_generation_prompt": arguments.add_generation_prompt,
+        "continue_final_message": arguments.continue_final_message,
+        "lossy": arguments.lossy,
+    }
+    prompt = Prompt.from_messages(document.messages, **options)
+    for message, field, reason in prompt.dropped:
+        place = f"messages[{message}].{field}" if message is not None else field
+        note(
+            f"{name}:{document.line}: {place} is left out: {reason}"
+            if document.container
+            else f"{name}: {place} is left out: {reason}"
+        )
+    if arguments.ids:
+        if arguments.untrusted == "reject":
+            _ = prompt.text  # raises where content spells a special token
+        return prompt.token_ids(choices.encoding or (choices.model.encoding if choices.model else None))
+    return render(document.messages, untrusted=arguments.untrusted, **options)

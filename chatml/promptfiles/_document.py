@@ -1,0 +1,109 @@
+"""What a prompt file is read into, and what a reader is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from chatml._errors import ParseError
+
+NO_PROMPT = "no-prompt"  # code of the ParseError for JSON that is well formed and holds no conversation
+EMPTY = "empty-file"  # code of the ParseError for a text of which nothing is left but white space
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Document(NamedTuple):
+    """One conversation of a file: either `text`, a prompt as a string, or `messages`, mappings as the file has them.
+
+    `messages` are not checked yet: whoever renders or counts them does that. `request` holds what else a request says,
+    where it is there and not null: `tools`, `functions`, `tool_choice`, `response_format`, `model`. `format` is the
+    name of the form that was found, `container` is "jsonl" or "array" where a file holds many of them, `line` is where
+    this one begins.
+    """
+
+    format: str
+    text: str | None = None
+    messages: Sequence[Any] = ()
+    request: Mapping[str, Any] = _NOTHING
+    line: int = 1
+    container: str = ""
+
+
+class Form(NamedTuple):
+    """A shape of JSON that holds one conversation.
+
+    `claims` tells it by the keys, `read` makes the document and raises `ParseError`, without a place, for what is in
+    those keys.
+    """
+
+    name: str
+    claims: Callable[[Any], bool]
+    read: Callable[[Any], Document]
+
+
+class Format(NamedTuple):
+    """A kind of text.
+
+    `likeness` is 0 when a text cannot be of this kind, 1 when it can, 2 when it can hardly be another; `suffixes`
+    decide between equals. `read` takes the text and the name of its file.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    likeness: Callable[[str], int]
+    read: Callable[[str, str], list[Document]]
+
+
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+
+
+def kind_of(value: object) -> str:
+    """What a JSON value is, in the words of JSON."""
+    return "null" if value is None else _KINDS.get(type(value), f"a value of type {type(value).__name__}")
+
+
+def is_objects(value: object) -> bool:
+    """Whether a JSON value is a list of objects."""
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def is_object(value: object) -> bool:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_text(value: object) -> bool:
+    """Whether a JSON value is a string."""
+    return isinstance(value, str)
+
+
+# key of a request -> what it has to be, and that in words
+_REQUEST: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "model": (is_text, "a string"),
+    "tools": (is_objects, "a list of objects"),
+    "functions": (is_objects, "a list of objects"),
+    "tool_choice": (lambda value: is_text(value) or is_object(value), "a string or an object"),
+    "response_format": (is_object, "an object"),
+}
+
+
+def read_request(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a request beside its messages, checked. Raises `ParseError` without a place."""
+    request = {}
+    for key, (is_right, expected) in _REQUEST.items():
+        field = value.get(key)
+        if field is None:
+            continue
+        if not is_right(field):
+            raise ParseError(f"found {kind_of(field)} as {key!r}, expected {expected}")
+        request[key] = field
+    return request
+
+
+def read_list(value: Mapping[str, Any], key: str) -> list[Any]:
+    """The list of messages under `key`. Raises `ParseError` without a place."""
+    messages = value[key]
+    if not isinstance(messages, list):
+        raise ParseError(f"found {kind_of(messages)} as {key!r}, expected a list of messages")
+    return messages

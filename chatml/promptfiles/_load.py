@@ -1,0 +1,95 @@
+"""JSON text to values, strictly: what a prompt file cannot mean is an error with its line and column.
+
+Python's reader takes NaN, keeps the last of two equal keys, and fails on deep nesting and long numbers with errors that
+say no place. It is kept because it is fast; the place is looked for afterwards, on the way to the error only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+from chatml._errors import ParseError
+from chatml._spans import LineIndex
+
+_DEEPEST = 64  # levels; JSON schemas of tools have about 10, and Python's own limit is where it falls over
+_TOKENS = re.compile(r'(?P<string>"(?:[^"\\]++|\\.)*+")(?P<key>[ \t\r\n]*+:)?|[{}\[\]]|[^\s"{}\[\],:]++', re.DOTALL)
+_CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
+# what Python's reader says -> what we say
+_PROBLEMS = {
+    "Expecting value": "a value is expected",
+    "Expecting ',' delimiter": "a comma or a closing bracket is expected",
+    "Expecting ':' delimiter": "a colon is expected",
+    "Expecting property name enclosed in double quotes": "a key in double quotes is expected",
+    "Unterminated string starting at": "a string begins that does not end",
+    "Invalid control character at": "a string holds a control character that is not written as an escape",
+    "Extra data": "more text stands behind the end of the value",
+}
+
+
+def load_json(text: str, source: str, first_line: int = 1, offset: int = 0) -> Any:
+    """Read one JSON value. Raises `ParseError`; `text` begins at `offset` of the file, on `first_line`."""
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+        if not _too_deep(value):
+            return value
+        problem, position = _first_fault(text)
+    except json.JSONDecodeError as error:
+        problem, position = _syntax_problem(error, text), error.pos
+    except (ValueError, RecursionError):
+        problem, position = _first_fault(text)
+    line, column = LineIndex(text).position(position)
+    start, line = offset + position, first_line + line - 1
+    raise ParseError(problem, source=source, code="json", start=start, end=start, line=line, column=column)
+
+
+def _syntax_problem(error: json.JSONDecodeError, text: str) -> str:
+    what = _PROBLEMS.get(error.msg, error.msg[:1].lower() + error.msg[1:])
+    found = ascii(text[error.pos]) if error.pos < len(text) else "the end of the text"
+    return f"this is not valid JSON: {what}, found {found}"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(_DEEPEST):
+        level = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+        level = [child for child in level if isinstance(child, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _first_fault(text: str) -> tuple[str, int]:
+    """What stands in the text that Python reads, or fails to read, but no prompt file may have; and where."""
+    keys: list[set[str]] = []  # of the objects that are open
+    for match in _TOKENS.finditer(text):
+        token, position = match[0], match.start()
+        if token in "{[":
+            keys.append(set())
+            if len(keys) > _DEEPEST:
+                return f"the JSON is nested more than {_DEEPEST} levels deep", position
+        elif token in "}]":
+            del keys[-1:]
+        elif match["key"] and keys:
+            key = json.loads(match["string"], strict=False)
+            if key in keys[-1]:
+                return f"the key {key[:80]!a} occurs twice in one object", position
+            keys[-1].add(key)
+        elif token in _CONSTANTS:
+            return f"found {token}, which is not valid JSON; a number or null is expected", position
+        elif len(token) > sys.get_int_max_str_digits() > 0 and token.lstrip("-").isdecimal():
+            return f"found a number of {len(token.lstrip('-'))} digits, which is more than can be read", position
+    return "the JSON cannot be read", 0
