@@ -1,0 +1,39 @@
+"""Run all benchmarks and print their tables; with --write, also put them between the marks in README.md.
+
+    python benchmarks/run.py [--write] [--quick]
+
+`--quick` leaves out the size sweeps, which take some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import codec
+import scaling
+import startup
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- benchmarks: written by benchmarks/run.py --write -->", "<!-- end of benchmarks -->"
+
+
+def main() -> None:
+    """Print the tables, and write them on request."""
+    parser = argparse.ArgumentParser(description="Print benchmarks as ratios to peers measured in the same run.")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--quick", action="store_true", help="leave out the size sweeps")
+    options = parser.parse_args()
+    parts = [codec.codec(), codec.jinja(), startup.startup()]
+    if not options.quick:
+        parts += [scaling.codec(), scaling.tokens()]
+    text = "\n\n".join(parts)
+    print(text)
+    if options.write:
+        before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
