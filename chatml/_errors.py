@@ -103,7 +103,7 @@ class InjectionError(ChatMLError):
 
 
 class EncodingError(ChatMLError):
-    """A vocabulary, an encoding or a token id is not what it has to be. `encoding` is its name or path, or ""."""
+    """A vocabulary, an encoding or a token id is not what it has to be. `encoding` names the one that is at fault."""
 
     def __init__(self, problem: str, *, hint: str = "", encoding: str = "") -> None:
         super().__init__(problem, hint=hint)
@@ -118,7 +118,7 @@ class UnknownModelError(ChatMLError):
     """No row of the model table fits `model`; `nearest` holds the names most like it."""
 
     def __init__(self, model: str, nearest: tuple[str, ...] = (), *, hint: str = "") -> None:
-        problem = f"unknown model {model!r}"
+        problem = f"unknown model {model!a}"
         if nearest:
             problem += f", the nearest known are {', '.join(nearest)}"
         super().__init__(problem, hint=hint)

@@ -7,6 +7,8 @@ is needed. It raises nothing: a header that is none gets the best reading there 
 from __future__ import annotations
 
 import re
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from chatml._diagnostics import Severity
@@ -50,6 +52,7 @@ def _odd_line_end(end: str, position: int, grammar: Grammar) -> Problem:
 
 def read_marked(pieces: list[tuple[str, bool]], grammar: Grammar) -> Header:
     """Read a header whose end marker has come: role, name, and for an assistant the channel."""
+    pieces = _joined(pieces)
     first = pieces[0][0] if pieces and not pieces[0][1] else ""
     channel = pieces[1:] if first else pieces
     match = grammar.header.fullmatch(first)
@@ -80,6 +83,7 @@ def read_marked(pieces: list[tuple[str, bool]], grammar: Grammar) -> Header:
 
 def recover(pieces: list[tuple[str, bool]], grammar: Grammar, closing: bool = False) -> Header:
     """Make the best of a header that did not end as it should; `closing`: the text ends here."""
+    pieces = _joined(pieces)
     text = "".join(piece for piece, _ in pieces)
     bare = grammar.bare_header.fullmatch(text)
     if bare:
@@ -99,6 +103,15 @@ def recover(pieces: list[tuple[str, bool]], grammar: Grammar, closing: bool = Fa
         return Header(role, None, parts, text[found.end() :], problems)
     stray = ((SegmentKind.STRAY, piece, special) for piece, special in pieces if piece)
     return Header(None, None, (*grammar.opening("", None), *stray), "", problems)
+
+
+def _joined(pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Text that arrived in pieces as one, markers by themselves."""
+    out: list[tuple[str, bool]] = []
+    for special, group in groupby(pieces, key=itemgetter(1)):
+        texts = [text for text, _ in group]
+        out += [(text, True) for text in texts] if special else [("".join(texts), False)]
+    return out
 
 
 def _truncated(role: str, name: str | None, grammar: Grammar, closing: bool) -> Header:

@@ -211,11 +211,9 @@ class Machine:
     # ------------------------------------------------------------------------------------------------ headers
 
     def _take_header(self, text: str) -> None:
-        header = self._header
-        if header and not header[-1][1]:
-            text = header.pop()[0] + text
-        header.append((text, False))
-        if not self.grammar.by_marker:
+        self._header.append((text, False))
+        if not self.grammar.by_marker:  # such a header is short: it ends, or is none, after HEADER_LIMIT characters
+            text = "".join(piece for piece, _ in self._header)
             found = read_line(text, self.grammar)
             if found:
                 self._open(found)

@@ -33,7 +33,10 @@ Turn: TypeAlias = tuple[Pieces, str, Pieces, int | None, str | None]
 
 
 class Dropped(NamedTuple):
-    """Something of the messages that the prompt does not hold: index of the message (None: of all), field, and why."""
+    """Something of the messages that the prompt does not hold: index of the message (None: of all), field, and why.
+
+    Where a name is written instead of the role (`openai-0301`), the role is what is dropped: the message keeps both.
+    """
 
     message: int | None
     field: str
@@ -138,7 +141,7 @@ def compile_messages(
     if dialect.needs_turn and not any(index or message.role != "system" for index, message in kept):
         if kept or add_generation_prompt:
             reason = f"dialect {dialect.name} writes nothing until there is a message besides a leading system message"
-            losses.lose(0 if kept else None, "messages", reason)
+            losses.lose(None, "messages", reason)
         return Compiled(dialect, [], (), tuple(dropped), "closed", options)
     result = [message for _, message in kept]
     if dialect.default_system is not None and (not given or given[0].role != "system"):

@@ -239,8 +239,8 @@ def test_lookup_depends_on_the_given_rows_only() -> None:
         ("", f"unknown model ''; {HINT}"),
         ("\x1b[31m\n\u202e\ud800", f"unknown model '\\x1b[31m\\n\\u202e\\ud800'; {HINT}"),
         ("x" * 80, f"unknown model '{'x' * 80}'; {HINT}"),
-        ("x" * 81, f"unknown model '{'x' * 79}…'; {HINT}"),
-        ("gpt-4o" * 200_000, f"unknown model '{('gpt-4o' * 14)[:79]}…'; {HINT}"),
+        ("x" * 81, f"unknown model '{'x' * 77}...'; {HINT}"),
+        ("gpt-4o" * 200_000, f"unknown model '{('gpt-4o' * 14)[:77]}...'; {HINT}"),
         (None, "unknown model '<NoneType>'; pass the name as a str, such as 'gpt-4o'"),
         (b"gpt-4o", "unknown model '<bytes>'; pass the name as a str, such as 'gpt-4o'"),
         (["gpt-4o"], "unknown model '<list>'; pass the name as a str, such as 'gpt-4o'"),
@@ -307,7 +307,7 @@ def test_any_str_is_a_row_or_unknown(name: str) -> None:
         assert replace(found, status=listed.status, note=listed.note) == listed
         assert STATUSES.index(found.status) >= STATUSES.index(listed.status)
     else:
-        assert found.model == (name if len(name) <= 80 else name[:79] + "…")
+        assert found.model == (name if len(name) <= 80 else name[:77] + "...")
         assert len(found.nearest) <= 3
         assert set(found.nearest) <= set(model_names())
         assert str(found).isprintable()

@@ -14,6 +14,7 @@ from chatml.cli._subject import Choices, PromptFile, Subject, located, read_choi
 from chatml.cli._tables import message_table, number, status_cell
 from chatml.cli._terminal import open_terminal
 from chatml.cli._visible import visible
+from chatml.promptfiles import EMPTY, NO_PROMPT
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from chatml.cli._terminal import Terminal
 
-_NO_PROMPT = ("no-prompt", "empty-file")  # codes of the errors for which a file in a folder is passed over
 _SMALL_TEXT, _FEW_FILES = 16_384, 2  # above this the whole vocabulary is worth its load
 _ORDER = (Status.EXACT, Status.FITTED, Status.ESTIMATE)
 
@@ -100,7 +100,7 @@ class _Run:
                 self.notes[f"{file.name} holds no marker of a prompt: it is counted as plain text"] = None
             counted = CountedFile(file.name, tuple(self._count_documents(file)))
         except ChatMLError as error:
-            if in_folder and isinstance(error, ParseError) and error.code in _NO_PROMPT:
+            if in_folder and isinstance(error, ParseError) and error.code in (EMPTY, NO_PROMPT):
                 note(f"{path}: passed over, {error.problem}")
             else:
                 self._fail(error)
@@ -119,9 +119,10 @@ class _Run:
             yield Counted(subject, measure)
 
     def _remark(self, name: str, subject: Subject) -> None:
-        if subject.model is not None and subject.how == "default":
+        how = subject.model.how if subject.model else "given"
+        if subject.model and how == "default":
             self.notes[f"counted as {subject.model.name}, because neither --model nor --dialect is given"] = None
-        elif subject.model is not None and subject.how != "given":
+        elif subject.model and how != "given":
             self.notes[f"{name} is counted as {subject.model.name}, the model that it names"] = None
         if subject.is_foreign:
             self.notes[

@@ -104,7 +104,7 @@ def _as_json(inspection: Inspection) -> dict[str, Any]:
         "container": document.container or None,
         "read_as": reading and {"dialect": reading.dialect.name, "how": reading.how},
         **measure_value(inspection.measure, subject),
-        "how": subject.how,
+        "model_from": subject.model.how if subject.model else None,
         **details_value(inspection.measure, wire.indexes),
         "segments": [segment._asdict() for segment in wire.prompt.segments],
         "ending": wire.prompt.ending,

@@ -6,10 +6,6 @@ import io
 import os
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
-
 
 def prepare() -> None:
     """Let the streams write any `str`: lone surrogates as escapes, and newlines as they are.
@@ -66,7 +62,6 @@ def discard() -> None:
         return
 
 
-def is_terminal(stream: TextIO | None = None) -> bool:
+def is_terminal() -> bool:
     """Whether standard output is a terminal."""
-    stream = stream or sys.stdout
-    return stream is not None and stream.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -26,11 +26,22 @@ DEFAULT_MODEL = "gpt-4o"
 DEFAULT_DIALECT = "chatml"
 
 
+class Model(NamedTuple):
+    """A model: the name that was asked for, what is known about it, and who asked ("given", "default", ...).
+
+    The name matters: a fine-tune or an unlisted snapshot is counted like the row that is found, but not as exactly.
+    """
+
+    name: str
+    info: ModelInfo
+    how: str
+
+
 class Choices(NamedTuple):
     """What the options say, looked up; None where they leave it open."""
 
     dialect: Dialect | None
-    model: ModelInfo | None
+    model: Model | None
     encoding: str | tiktoken.Encoding | None
 
 
@@ -45,18 +56,17 @@ class Subject(NamedTuple):
     """A conversation with all decisions taken.
 
     `text` is the prompt where a text itself is counted; then `messages` are those in it and `model` is None. `reading`
-    says how a text was read, also where its messages are then counted in another wire. `how` says where `model` comes
-    from, or `dialect` where there is none. `is_billed`: the wire is that of the model's provider. `is_foreign`: the
-    models of the dialect have another vocabulary than `encoding`, and no other was given.
+    says how a text was read, also where its messages are then counted in another wire. `dialect` is the wire.
+    `is_billed`: it is that of the model's provider. `is_foreign`: the models of the dialect have another vocabulary
+    than `encoding`, and no other was given.
     """
 
     document: Document
     reading: Reading | None
     text: Prompt | None
     messages: Sequence[Any]
-    model: ModelInfo | None
+    model: Model | None
     dialect: Dialect
-    how: str
     encoding: str | tiktoken.Encoding
     is_billed: bool
     is_foreign: bool
@@ -66,7 +76,7 @@ def read_choices(arguments: Namespace) -> Choices:
     """Look up what the options name. Raises the errors of the look-ups."""
     return Choices(
         dialect=None if arguments.dialect == AUTO else get_dialect(arguments.dialect),
-        model=None if arguments.model is None else get_model(arguments.model),
+        model=None if arguments.model is None else _model(arguments.model, "given"),
         encoding=None if arguments.encoding is None else _find_encoding(arguments.encoding),
     )
 
@@ -130,25 +140,29 @@ def subject_of(document: Document, choices: Choices) -> Subject:
         reading = reading_of(document.text, choices.dialect)
         text = Prompt.from_text(document.text, dialect=reading.dialect)
         messages = unescaped(text.messages, reading.dialect)
-    model, how = _model_of(document, choices)
+    model = _model_of(document, choices)
     is_billed = model is not None and (choices.dialect is None or reading is not None)
     if model is not None and is_billed:
-        dialect, text = get_dialect(model.dialect), None
+        dialect, text = get_dialect(model.info.dialect), None
     else:
-        dialect, how = reading or Reading(choices.dialect or get_dialect(DEFAULT_DIALECT), "given")
-    encoding = choices.encoding or (model.encoding if model else dialect.encoding)
+        dialect = reading.dialect if reading else choices.dialect or get_dialect(DEFAULT_DIALECT)
+    encoding = choices.encoding or (model.info.encoding if model else dialect.encoding)
     is_foreign = not (choices.encoding or model or dialect.own_vocabulary)
-    return Subject(document, reading, text, messages, model, dialect, how, encoding, is_billed, is_foreign)
+    return Subject(document, reading, text, messages, model, dialect, encoding, is_billed, is_foreign)
 
 
-def _model_of(document: Document, choices: Choices) -> tuple[ModelInfo | None, str]:
+def _model(name: str, how: str) -> Model:
+    return Model(name, get_model(name), how)
+
+
+def _model_of(document: Document, choices: Choices) -> Model | None:
     if choices.model is not None:
-        return choices.model, "given"
+        return choices.model
     if document.text is not None or choices.dialect is not None:
-        return None, ""
+        return None
     if "model" in document.request:
-        return get_model(document.request["model"]), "named in the file"
-    return get_model(DEFAULT_MODEL), "default"
+        return _model(document.request["model"], "named in the file")
+    return _model(DEFAULT_MODEL, "default")
 
 
 @contextmanager

@@ -20,12 +20,11 @@ class Symbols(NamedTuple):
     used: str
     free: str
     reserved: str
-    rule: str
     edge: str
 
 
-_UNICODE = Symbols("…", "↵", "█", "░", "▒", "─", "│")
-_ASCII = Symbols("...", "\\n", "#", ".", "~", "-", "|")
+_UNICODE = Symbols("…", "↵", "█", "░", "▒", "│")
+_ASCII = Symbols("...", "\\n", "#", ".", "~", "|")
 
 
 class Terminal(NamedTuple):

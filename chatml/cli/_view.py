@@ -85,22 +85,20 @@ def _head(inspection: Inspection) -> Iterator[tuple[str, str, str]]:
     if subject.reading is not None:
         yield "Dialect", f"{subject.reading.dialect.name} ({visible(subject.reading.how)})", ""
     if subject.model is not None:
-        yield "Model", f"{visible(subject.model.name)} ({subject.how})", ""
+        yield "Model", f"{visible(subject.model.name)} ({subject.model.how})", ""
     if subject.reading is None or subject.model is not None:
         how = " (of the model)" if subject.is_billed else " (given)"
         yield "Wire", subject.dialect.name + how, ""
-    yield (
-        "Encoding",
-        visible(inspection.measure.encoding) + (", not that of the models" if subject.is_foreign else ""),
-        "",
-    )
-    if subject.model is not None and subject.model.note:
-        yield "Note", visible(subject.model.note), ""
+    whose = ", not that of the models" if subject.is_foreign else ""
+    yield "Encoding", visible(inspection.measure.encoding) + whose, ""
+    if subject.model is not None and subject.model.info.note:
+        yield "Note", subject.model.info.note, ""
 
 
 def _window(inspection: Inspection, terminal: Terminal) -> Iterator[tuple[str, str, str]]:
     """The context window: what is left comes first, and a bar."""
-    measure, model = inspection.measure, inspection.subject.model
+    measure = inspection.measure
+    model = inspection.subject.model.info if inspection.subject.model else None
     if model is None or model.context_window is None:
         return
     limit = model.max_input or model.context_window

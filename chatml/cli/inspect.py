@@ -13,8 +13,8 @@ Show one conversation: its tokens message by message, the context window, and th
 
 Messages are shown in the wire of the model (by default gpt-4o) or of --dialect, a ChatML text as it is; with --model a
 ChatML text is read, and its messages are shown in the model's wire. In the prompt, markers are in reverse video, and
-content that spells a special token is red. Then come problems, and every message whose content spells a special
-token."""
+content that spells a special token is red; in the margin is the number of the message, + for one that the dialect
+adds. Then come problems, and every message whose content spells a special token."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:

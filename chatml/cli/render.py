@@ -75,24 +75,21 @@ def _render(name: str, document: Document, choices: Choices, arguments: Namespac
     from chatml._render import render
     from chatml.cli._report import note
 
-    dialect = choices.dialect or (choices.model.dialect if choices.model else "chatml")
+    info = choices.model.info if choices.model else None
     options: dict[str, Any] = {
-        "dialect": dialect,
-        "tools": document.request.get("tools"),
+        "dialect": choices.dialect or (info.dialect if info else "chatml"),
+        "tools": document.request.get("tools") or document.request.get("functions"),
         "add_generation_prompt": arguments.add_generation_prompt,
         "continue_final_message": arguments.continue_final_message,
         "lossy": arguments.lossy,
     }
     prompt = Prompt.from_messages(document.messages, **options)
+    where = f"{name}:{document.line}" if document.container else name
     for message, field, reason in prompt.dropped:
-        place = f"messages[{message}].{field}" if message is not None else field
-        note(
-            f"{name}:{document.line}: {place} is left out: {reason}"
-            if document.container
-            else f"{name}: {place} is left out: {reason}"
-        )
+        place = field if message is None else f"messages[{message}].{field}"
+        note(f"{where}: {place} is left out: {reason}")
     if arguments.ids:
         if arguments.untrusted == "reject":
             _ = prompt.text  # raises where content spells a special token
-        return prompt.token_ids(choices.encoding or (choices.model.encoding if choices.model else None))
+        return prompt.token_ids(choices.encoding or (info.encoding if info else None))
     return render(document.messages, untrusted=arguments.untrusted, **options)

@@ -52,7 +52,7 @@ def encoding_spec(name: str) -> EncodingSpec:
     if name in NAMED_ENCODINGS:
         return NAMED_ENCODINGS[name]
     raise EncodingError(
-        f"unknown encoding {name!r}, {nearest(name, NAMED_ENCODINGS)}",
+        f"unknown encoding {name[:80]!a}, {nearest(name[:80], NAMED_ENCODINGS)}",
         hint="load_encoding() reads other vocabularies from a .tiktoken or tokenizer.json file",
     )
 

@@ -75,7 +75,7 @@ def _unknown(rows: Mapping[str, ModelInfo], asked: str, spelled: str) -> Unknown
     from difflib import get_close_matches  # for errors only: importing it takes longer than all lookups
 
     nearest = tuple(get_close_matches(spelled.lower(), sorted(rows), _NEAREST)) if spelled else ()
-    printed = asked if len(asked) <= _PRINTED else asked[: _PRINTED - 1] + "…"
+    printed = asked if len(asked) <= _PRINTED else asked[: _PRINTED - 3] + "..."
     hint = "pass encoding= and dialect= for a wire that you know, or run `chatml models` for all names"
     return UnknownModelError(printed, nearest, hint=hint)
 

@@ -5,7 +5,7 @@ Nothing here opens a file. The format is found by content; the name of the file 
 
 from __future__ import annotations
 
-from chatml.promptfiles._document import Document
+from chatml.promptfiles._document import EMPTY, NO_PROMPT, Document
 from chatml.promptfiles._read import FORMATS, read_documents
 
-__all__ = ["FORMATS", "Document", "read_documents"]
+__all__ = ["EMPTY", "FORMATS", "NO_PROMPT", "Document", "read_documents"]

@@ -23,7 +23,7 @@ from chatml.cli._visible import json_visible, visible, visible_lines
 from chatml.dialects import DIALECTS
 from chatml.promptfiles import Document
 
-SYMBOLS = Symbols("…", "↵", "█", "░", "▒", "─", "│")
+SYMBOLS = Symbols("…", "↵", "█", "░", "▒", "│")
 PLAIN = Terminal(40, False, SYMBOLS)
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates, too
 # format characters that are seen: signs before numbers and the like
@@ -254,8 +254,6 @@ def test_the_real_width_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_folder_of_this_test_has_snapshots_for_nothing_else() -> None:
-    source = Path(__file__).with_name("test_cli_commands.py").read_text("utf-8") + Path(__file__).with_name(
-        "test_cli_main.py"
-    ).read_text("utf-8")
+    source = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     for path in Path(__file__).with_name("snapshots").iterdir():
         assert f'"{path.stem}"' in source
