@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from chatml.encodings import get_encoding
 EXAMPLE = Path(__file__).parent.parent / "examples" / "support.json"
 _URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _TIKTOKEN = "import tiktoken; tiktoken.get_encoding('{}').encode('hello')"
+
+
+def _command(*arguments: str) -> list[str]:
+    """The command as it is installed beside this interpreter, or else as a module."""
+    script = Path(sys.executable).parent / "chatml"
+    return [str(script), *arguments] if script.exists() else python("-m", "chatml", *arguments)
 
 
 def _warm_cache(folder: str) -> None:
@@ -33,12 +40,12 @@ def startup() -> str:
             {
                 "bare": python("-c", "pass"),
                 "import": python("-c", "import chatml"),
-                "version": python("-m", "chatml", "--version"),
-                "help": python("-m", "chatml", "--help"),
+                "version": _command("--version"),
+                "help": _command("--help"),
                 "tiktoken cl100k": python("-c", _TIKTOKEN.format("cl100k_base")),
                 "tiktoken o200k": python("-c", _TIKTOKEN.format("o200k_base")),
-                "count cl100k": python("-m", "chatml", "count", "--model", "gpt-4", str(EXAMPLE)),
-                "count o200k": python("-m", "chatml", "count", "--model", "gpt-4o", str(EXAMPLE)),
+                "count cl100k": _command("count", "--model", "gpt-4", str(EXAMPLE)),
+                "count o200k": _command("count", "--model", "gpt-4o", str(EXAMPLE)),
             },
             env={**os.environ, "TIKTOKEN_CACHE_DIR": folder},
         )

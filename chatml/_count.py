@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from chatml._errors import ConfigError
+from chatml._errors import ConfigError, shown
 from chatml._messages import Message, MessageLike, read_messages
-from chatml._render import Compiled, Turn, compile_messages
+from chatml._render import NOTHING, Compiled, Turn, compile_messages
+from chatml._segments import SegmentKind
 from chatml._tokens import Coder, coder_for, turn_ids, turn_runs
 from chatml.dialects import Dialect, get_dialect
 from chatml.models import ModelInfo, get_model
@@ -37,13 +39,14 @@ _IMAGE_TOKENS = 765  # a 1024 x 1024 image on gpt-4o: 85 + 170 x 4 tiles; sizes 
 _IMAGE_PARTS = frozenset({"image_url", "image", "input_image"})
 
 
-@dataclass(frozen=True, slots=True)
-class MessageCount:
+class MessageCount(NamedTuple):
     r"""The tokens of one message. `header` is its role and name, `framing` its markers and the space between turns.
 
-    Where header and content are one run of text ("user\\n" and what follows), the header counts as if it stood alone.
+    Where header and content are one run of text ("user\n" and what follows), the header counts as if it stood alone.
+    `source` is the index of the message that was given; None for what the dialect adds, such as a default system text.
     """
 
+    source: int | None
     role: str
     name: str | None
     header: int
@@ -57,8 +60,7 @@ class MessageCount:
         return self.header + self.content + self.framing
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The tokens of something that is no message: the reply priming, tools, tool calls, images."""
 
     name: str
@@ -66,13 +68,12 @@ class Part:
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """What a request costs, in tokens.
 
     `total` is the sum of `messages` and `parts`. `window` is the model's context window, input and output together
-    (None: not known), `remaining` what of it is left (negative: too long). `dialect` and `encoding` say what was
-    counted.
+    (None: not known), `remaining` what of it is left (negative: too long); `max_input` and `max_output` are its other
+    limits, where it has them. `dialect` and `encoding` say what was counted.
     """
 
     total: int
@@ -83,6 +84,7 @@ class Measure:
     dialect: str
     encoding: str
     window: int | None
+    max_input: int | None
     max_output: int | None
 
     @property
@@ -91,8 +93,7 @@ class Measure:
         return None if self.window is None else self.window - self.total
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(NamedTuple):
     """What is counted: a model's wire as it is billed, or a prompt in a dialect that the caller sends as it is."""
 
     dialect: Dialect
@@ -116,17 +117,18 @@ def count(
     add_generation_prompt: bool = True,
     lossy: bool = False,
 ) -> int:
-    """Count the tokens of a request as the provider bills them.
+    """Count the tokens of a request as the provider bills them, the reply priming included.
 
-    `model` chooses wire and encoding. With `dialect` it is the length of `encode` for a prompt that you send
-    yourself: what the dialect cannot hold raises `RenderError`, or is left out when `lossy`. `encoding` overrides that
-    of the model or dialect. The reply priming is counted unless `add_generation_prompt` is false. `measure` gives the
-    same number with its parts and says how far it can be trusted. Raises `UnknownModelError`, `RenderError`,
-    `EncodingError` and `ConfigError`.
+    `model` chooses wire and encoding. With `dialect` it is the length of `encode(..., add_generation_prompt=True)` for
+    a prompt that you send yourself: what the dialect cannot hold raises `RenderError`, or is left out when `lossy`.
+    `encoding` overrides that of the model or dialect. `add_generation_prompt=False` leaves out the reply priming.
+    `measure` gives the same number with its parts and says how far it can be trusted. Raises `UnknownModelError`,
+    `RenderError`, `EncodingError` and `ConfigError`.
     """
+    _check_request(tools, functions, tool_choice, response_format, api)
     given = read_messages(messages)
     target = _target(model, dialect, encoding)
-    if target.billed and (tools or functions or tool_choice or response_format or not _all_plain(given)):
+    if functions or tool_choice or response_format or (target.billed and (tools or not _all_plain(given))):
         return measure(
             given, model=model, dialect=dialect, encoding=encoding, tools=tools, functions=functions,
             tool_choice=tool_choice, response_format=response_format, api=api,
@@ -154,17 +156,19 @@ def measure(
 
     Tools, tool calls, JSON schemas, images and other parts that are no text are estimates here.
     """
-    if response_format is not None and not isinstance(response_format, Mapping):
-        raise ConfigError(f"found {type(response_format).__name__}, expected a mapping", option="response_format")
-    if api not in ("chat", "responses"):
-        raise ConfigError(f"found {api!a}, expected 'chat' or 'responses'", option="api")
+    _check_request(tools, functions, tool_choice, response_format, api)
     target = _target(model, dialect, encoding)
+    if not target.billed and (functions or tool_choice or response_format):
+        problem = "functions, tool_choice and response_format are counted for a model, not for a dialect"
+        raise ConfigError(problem, option="dialect", hint="leave out dialect, or what the dialect cannot hold")
     given = read_messages(messages)
     coder = coder_for(target.encoding)
     compiled = _compiled(given, target, tools, add_generation_prompt, lossy)
     totals = _totals(compiled, coder)
     counts = _message_counts(compiled, totals, coder, target, api)
-    parts = [Part("reply priming", totals.get(None, 0), target.status)]
+    priming = _priming(compiled, coder)
+    loose = (("reply priming", priming), ("bos and eos", totals.get(None, 0) - priming))
+    parts = [Part(name, tokens, target.status) for name, tokens in loose if tokens]
     if target.billed:
         parts += _estimates(given, coder, (tools, functions, tool_choice, response_format))
     return Measure(
@@ -176,8 +180,23 @@ def measure(
         dialect=target.dialect.name,
         encoding=coder.encoding.name,
         window=target.model.context_window if target.model else None,
+        max_input=target.model.max_input if target.model else None,
         max_output=target.model.max_output if target.model else None,
     )
+
+
+def _check_request(tools: object, functions: object, tool_choice: object, response_format: object, api: object) -> None:
+    if api not in ("chat", "responses"):
+        raise ConfigError(f"found {shown(api)}, expected 'chat' or 'responses'", option="api")
+    for option, value in (("tools", tools), ("functions", functions)):
+        if value is None:
+            continue
+        if not isinstance(value, Sequence) or not all(isinstance(one, Mapping) for one in value):
+            raise ConfigError(f"found {type(value).__name__}, expected a list of mappings", option=option)
+    if tool_choice is not None and not isinstance(tool_choice, (str, Mapping)):
+        raise ConfigError(f"found {type(tool_choice).__name__}, expected a string or a mapping", option="tool_choice")
+    if response_format is not None and not isinstance(response_format, Mapping):
+        raise ConfigError(f"found {type(response_format).__name__}, expected a mapping", option="response_format")
 
 
 def _target(model: str | None, dialect: str | Dialect | None, encoding: str | tiktoken.Encoding | None) -> _Target:
@@ -190,8 +209,9 @@ def _target(model: str | None, dialect: str | Dialect | None, encoding: str | ti
         status = Status(info.status) if _name(encoding) in (None, info.encoding) else Status.ESTIMATE
         return _Target(get_dialect(info.dialect), encoding or info.encoding, status, info, billed=True)
     found = get_dialect(dialect or "chatml")
-    # our own text: exact, unless it is counted with a vocabulary that is not the model's
-    status = Status.EXACT if encoding is not None or info or found.own_vocabulary else Status.ESTIMATE
+    # our own text: exact, unless it is counted with the stand-in for a vocabulary that is not embedded
+    stand_in = not found.own_vocabulary and (encoding is None or _name(encoding) == found.encoding)
+    status = Status.ESTIMATE if stand_in else Status.EXACT
     return _Target(found, encoding or (info.encoding if info else found.encoding), status, info, billed=False)
 
 
@@ -201,9 +221,16 @@ def _name(encoding: str | tiktoken.Encoding | None) -> str | None:
 
 def _compiled(messages: Iterable[Message], target: _Target, tools: Any, prompt: bool, lossy: bool) -> Compiled:
     """The turns of a request: for a bill those that are billed as turns, what has another form counts elsewhere."""
-    if target.billed:
-        messages, tools, lossy = [_billed(message) for message in messages if _has_turn(message)], None, True
-    return compile_messages(messages, dialect=target.dialect, tools=tools, add_generation_prompt=prompt, lossy=lossy)
+    if not target.billed:
+        return compile_messages(
+            messages, dialect=target.dialect, tools=tools, add_generation_prompt=prompt, lossy=lossy
+        )
+    turns = [(index, _billed(message)) for index, message in enumerate(messages) if has_turn(message)]
+    billed = [message for _, message in turns]
+    compiled = compile_messages(billed, dialect=target.dialect, add_generation_prompt=prompt, lossy=True)
+    if len(turns) == len(compiled.sources):
+        return compiled._replace(sources=tuple(index for index, _ in turns))
+    return compiled._replace(sources=tuple(None if one is None else turns[one][0] for one in compiled.sources))
 
 
 def _weakest(*statuses: Status) -> Status:
@@ -212,13 +239,13 @@ def _weakest(*statuses: Status) -> Status:
 
 def _all_plain(messages: Iterable[Message]) -> bool:
     return all(
-        not (message.tool_calls or message.refusal or message.role in ("tool", "function"))
+        not (message.tool_calls or message.refusal or message.reasoning or message.role in ("tool", "function"))
         and type(message.content) is str
         for message in messages
     )
 
 
-def _has_turn(message: Message) -> bool:
+def has_turn(message: Message) -> bool:
     """Whether a message is billed as a turn of its own: results and bare calls are parts of a call."""
     return message.role not in ("tool", "function") and not (message.tool_calls and not message.text)
 
@@ -243,32 +270,45 @@ def _message_counts(
     compiled: Compiled, totals: Mapping[int | None, int], coder: Coder, target: _Target, api: str
 ) -> tuple[MessageCount, ...]:
     out = []
-    for turn in compiled.turns:
+    for turn, following in zip_longest(compiled.turns, compiled.turns[1:]):
         index = turn[3]
         if index is not None:
             message = compiled.messages[index]
-            header, framing = _frame_tokens(turn, coder)
+            header, framing = _frame_tokens(turn, following, coder)
             status = _message_status(message, target, api)
-            out.append(
-                MessageCount(message.role, message.name, header, totals[index] - header - framing, framing, status)
-            )
+            content = totals[index] - header - framing
+            source = compiled.sources[index]
+            out.append(MessageCount(source, message.role, message.name, header, content, framing, status))
     return tuple(out)
 
 
-def _frame_tokens(turn: Turn, coder: Coder) -> tuple[int, int]:
-    """The tokens of a turn's header text, and of its markers and white space."""
+def _priming(compiled: Compiled, coder: Coder) -> int:
+    """The tokens of a generation prompt that is a turn of its own: the last run or two of the prompt."""
+    head, _, _, message, _ = compiled.turns[-1] if compiled.turns else (NOTHING, "", NOTHING, None, None)
+    if compiled.ending != "generation_prompt" or message is not None:
+        return 0
+    opening = coder.fixed(head)
+    return len(opening.ids) + len(coder.text(opening.after))
+
+
+def _frame_tokens(turn: Turn, following: Turn | None, coder: Coder) -> tuple[int, int]:
+    """The tokens of a turn's header text, and of its markers and white space.
+
+    White space behind the end marker is one run with what follows it where that has no marker, and is counted there.
+    """
     head, _, tail, _, _ = turn
     opening, closing = coder.fixed(head), coder.fixed(tail)
     markers = sum(special for _, _, special in head.parts)
     header = len(opening.ids) - markers + len(coder.text(opening.after))
-    return header, markers + len(closing.ids) + len(coder.text(closing.after))
+    runs_on = following is not None and not coder.fixed(following[0]).ids
+    return header, markers + len(closing.ids) + (0 if runs_on else len(coder.text(closing.after)))
 
 
 def _message_status(message: Message, target: _Target, api: str) -> Status:
     if not target.billed:
         return target.status
     doubts = [Status.EXACT]
-    if message.role not in _BILLED_ROLES or not isinstance(message.content, str):
+    if message.role not in _BILLED_ROLES:
         doubts.append(Status.ESTIMATE)
     harmony = bool(target.dialect.assistant_channel)
     if api != "chat" or "<think>" in message.text or (harmony and (message.role == "assistant" or message.name)):
@@ -289,7 +329,7 @@ def _estimates(messages: Iterable[Message], coder: Coder, request: tuple[Any, An
     if response_format and response_format.get("type") == "json_schema":
         parts.append(estimate("response_format", len(coder.text(_compact(response_format)))))
     calls = 0
-    images = others = 0
+    images = others = reasoning = 0
     for message in messages:
         # one call and its result: 12 + name + "functions." + name + arguments + result, on gpt-3.5 to gpt-4.1
         for call in message.tool_calls:
@@ -303,12 +343,15 @@ def _estimates(messages: Iterable[Message], coder: Coder, request: tuple[Any, An
             images += sum(part.type in _IMAGE_PARTS for part in message.content)
             others += sum(part.type not in _IMAGE_PARTS and not part.text for part in message.content)
         others += "audio" in message.extra
+        reasoning += bool(message.reasoning)
     if calls:
         parts.append(estimate("tool calls", calls))
     if images:
         parts.append(estimate("images", images * _IMAGE_TOKENS))
     if others:
         parts.append(estimate("audio and files", 0))
+    if reasoning:
+        parts.append(Part("reasoning", 0, Status.FITTED))  # that of earlier turns is not billed, as far as is known
     return parts
 
 
@@ -317,3 +360,15 @@ def _compact(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     except (ValueError, RecursionError, TypeError) as error:
         raise ConfigError(f"found {type(value).__name__} that is not JSON: {error}", option="tools") from None
+
+
+def adds_up(dialect: Dialect, encoding: str | tiktoken.Encoding) -> bool:
+    """Whether a count is a constant plus the costs of the messages, so that a message need be encoded only once.
+
+    It is when every turn begins with a marker that has an id, and what stands behind a turn's last marker is fixed: no
+    token of text follows the last turn, and no header waits for the reply.
+    """
+    coder = coder_for(encoding)
+    ids = [coder.marker(token, SegmentKind.EOS) for token in (dialect.start, dialect.end)]
+    eos_has_id = not dialect.eos or coder.marker(dialect.eos, SegmentKind.EOS) is not None
+    return None not in ids and eos_has_id and not dialect.reply_header

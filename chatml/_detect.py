@@ -75,7 +75,8 @@ def _signs(machine: Machine, dialect: Dialect) -> list[str]:
         signs.append(f"starts with the default system text of {dialect.name}")
     if dialect.bos and machine.bos == dialect.bos:
         signs.append(f"starts with {dialect.bos}")
-    if dialect.content_end and not any(problem.code == "missing-newline" for problem in machine.problems):
+    closed = any(segment.kind is SegmentKind.END for segment in machine.out)
+    if dialect.content_end and closed and not any(problem.code == "missing-newline" for problem in machine.problems):
         signs.append("has a newline before every end marker")
     if any(message.name for message in machine.messages):
         signs.append("has names in the form of this dialect")

@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 
+def shown(value: object, most: int = 80) -> str:
+    """A value as an error prints it: quoted, in ASCII, cut to `most` characters."""
+    return ascii(value if not isinstance(value, str) or len(value) <= most else value[:most] + "...")
+
+
 class ChatMLError(Exception):
     """The root of all errors of this package.
 
@@ -163,3 +168,7 @@ def require_text(value: object) -> None:
     """Raise `ConfigError` unless `value` is a `str`."""
     if not isinstance(value, str):
         raise ConfigError(f"found {type(value).__name__}, expected str", option="text", hint="decode bytes first")
+
+
+for _error in (ChatMLError, *ChatMLError.__subclasses__()):
+    _error.__module__ = "chatml"  # where users find them, and what a traceback says

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from chatml._errors import ConfigError, ParseError, require_text
 from chatml._spans import LineIndex
-from chatml._special import ENCODING_TOKENS, TRUSTED_ROLES, family_tokens
+from chatml._special import ENCODING_TOKENS, TRUSTED_ROLES, families, family_tokens
 from chatml.dialects import Dialect
 
 ESCAPE = "\\"
@@ -104,15 +104,17 @@ class Escaper:
             return text
         return self.unescape(text)
 
+    def find_all(self, text: str) -> Iterator[Found]:
+        """The complete tokens in `text`, the longest where several start at one place."""
+        if self.may_be_dangerous(text):
+            for match in self._matcher().finditer(text):
+                token = self._complete(text, match.start())
+                if token:
+                    yield Found(token, match.start())
+
     def find(self, text: str) -> Found | None:
-        """The first complete token in `text`, the longest where several start at one place."""
-        if not self.may_be_dangerous(text):
-            return None
-        for match in self._matcher().finditer(text):
-            token = self._complete(text, match.start())
-            if token:
-                return Found(token, match.start())
-        return None
+        """The first complete token in `text`."""
+        return next(self.find_all(text), None)
 
     def _complete(self, text: str, start: int) -> str:
         node, longest = self._trie, start
@@ -147,14 +149,19 @@ def _shared(tokens: frozenset[str]) -> Escaper:
 
 
 @lru_cache(maxsize=256)
-def _escapers(dialect: Dialect) -> tuple[Escaper, Escaper]:
-    frame = {*dialect.markers, *filter(None, (dialect.bos, dialect.eos)), *ENCODING_TOKENS.get(dialect.encoding, ())}
+def _escapers(dialect: Dialect, more: frozenset[str]) -> tuple[Escaper, Escaper]:
+    own = {token for name in dialect.families for token in families()[name] if token.startswith("<|")}
+    frame = {*dialect.markers, *filter(None, (dialect.bos, dialect.eos)), *own, *more}
+    frame.update(ENCODING_TOKENS.get(dialect.encoding, ()))
     return _shared(frozenset(frame)), _shared(frozenset(frame | family_tokens()))
 
 
-def escaper_for(dialect: Dialect, role: str | None) -> Escaper:
-    """The scheme for content of `role` in `dialect`; None is text outside of all messages."""
-    trusted, untrusted = _escapers(dialect)
+def escaper_for(dialect: Dialect, role: str | None, more: frozenset[str] = frozenset()) -> Escaper:
+    """The scheme for content of `role` in `dialect`; None is text outside of all messages.
+
+    `more` are tokens that stand in this prompt besides those of the dialect: another bos or eos.
+    """
+    trusted, untrusted = _escapers(dialect, more)
     return trusted if role in TRUSTED_ROLES else untrusted
 
 

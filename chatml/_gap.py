@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chatml._diagnostics import Severity
-from chatml._grammar import Part, Problem, shown
+from chatml._errors import shown
+from chatml._grammar import Part, Problem
 from chatml._segments import SegmentKind
-from chatml._special import OPENERS, family_tokens
+from chatml._special import BOS_AND_EOS
 from chatml.dialects import Dialect
 
 WHITE = " \t\r\n"
@@ -32,7 +33,7 @@ def read_gap(gap: str, dialect: Dialect, tokens: frozenset[str], first: bool, tu
     token = gap.strip(WHITE)
     if not token:
         return Gap(((SegmentKind.SEPARATOR, gap, False),), (_odd_space(gap, expected),), of_turn=True)
-    if token in tokens or (token[0] in OPENERS and token in family_tokens()):
+    if token in tokens or token in BOS_AND_EOS:
         return _read_token(gap, token, dialect, separator, (first, turn_follows))
     kept = separator if gap.startswith(separator) else ""
     where = "before the first message" if first and turn_follows else "that is in no message"
@@ -41,7 +42,7 @@ def read_gap(gap: str, dialect: Dialect, tokens: frozenset[str], first: bool, tu
 
 
 def _odd_space(gap: str, expected: str) -> Problem:
-    code, what = "extra-whitespace", f"{shown(gap)} between messages, expected {expected!r}"
+    code, what = "extra-whitespace", f"{shown(gap, 40)} between messages, expected {expected!r}"
     if not gap:
         code, what = "missing-newline", "the newline behind the end marker is missing"
     elif gap.strip(" \t") == expected:
@@ -58,6 +59,8 @@ def _read_token(gap: str, token: str, dialect: Dialect, separator: str, place: t
     kind = SegmentKind.BOS if first else SegmentKind.EOS
     expected = bool(dialect.bos) if kind is SegmentKind.BOS else bool(dialect.eos and not turn_follows)
     problems: tuple[Problem, ...] = ()
+    if not turn_follows and not first and not dialect.separator_after_last:
+        separator = ""
     if before != separator or after or not expected:
         what = f"the token {token} stands outside of all messages"
         problems = (Problem(f"unexpected-{kind}", Severity.INFO, len(before), len(before) + len(token), None, what),)

@@ -41,6 +41,7 @@ class Grammar:
         self.dialect = dialect
         self.markers = re.compile("|".join(map(re.escape, dialect.markers)))
         self.longest = max(map(len, dialect.markers))
+        self.beginnings = {marker[:length] for marker in dialect.markers for length in range(1, len(marker))}
         self.by_marker = bool(dialect.header_end.strip())
         before, role, after = (dialect.named_header or "").partition("{role}")
         self.glue = after.removesuffix("{name}") if role and not before else ""
@@ -49,6 +50,13 @@ class Grammar:
         self.bare_header = re.compile(f"({ROLE_PATTERN}){name}")
         self.loose_header = re.compile(f"({'|'.join(dialect.roles or COMMON_ROLES)})([ \t:]+(?:\r?\n)?|\r?\n)")
         self.canonical = re.compile(f"{re.escape(dialect.start)}({ROLE_PATTERN}){name}{re.escape(dialect.header_end)}")
+
+    def held_back(self, text: str, start: int) -> int:
+        """How many characters at the end of `text[start:]` may be the beginning of a marker."""
+        for length in range(min(self.longest - 1, len(text) - start), 0, -1):
+            if text[-length:] in self.beginnings:
+                return length
+        return 0
 
     def name_of(self, written: str | None) -> str | None:
         """The name in what stands behind a role, such as " name=bob"."""
@@ -64,8 +72,3 @@ class Grammar:
 def grammar_of(dialect: Dialect) -> Grammar:
     """The patterns of `dialect`, made once."""
     return Grammar(dialect)
-
-
-def shown(text: str) -> str:
-    """A short text as an error prints it: quoted, ASCII, cut to 40 characters."""
-    return ascii(text if len(text) <= 40 else text[:40] + "...")

@@ -12,7 +12,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chatml._diagnostics import Severity
-from chatml._grammar import HEADER_LIMIT, Grammar, Part, Problem, shown
+from chatml._errors import shown
+from chatml._grammar import HEADER_LIMIT, Grammar, Part, Problem
 from chatml._segments import SegmentKind
 
 _ODD_ROLE = re.compile(r"(\S{1,64})([ \t]{0,64}\r?\n)")
@@ -60,7 +61,7 @@ def read_marked(pieces: list[tuple[str, bool]], grammar: Grammar) -> Header:
     here = len(grammar.dialect.start)
     problems = []
     if not match:
-        text = f"the header is {shown(first)}, expected a role"
+        text = f"the header is {shown(first, 40)}, expected a role"
         problems.append(Problem("malformed-header", Severity.ERROR, here, here + len(first), None, text))
     elif spaces:
         text = "spaces stand behind the header"
@@ -69,7 +70,7 @@ def read_marked(pieces: list[tuple[str, bool]], grammar: Grammar) -> Header:
     found = "".join(text for text, _ in channel)
     if found != expected:
         severity = Severity.ERROR if found else Severity.INFO
-        text = f"{shown(found)} stands behind the role" if found else f"{expected} is missing behind the role"
+        text = f"{shown(found, 40)} stands behind the role" if found else f"{expected} is missing behind the role"
         begin = here + len(first)
         problems.append(Problem("channel", severity, begin, begin + len(found), None, text))
     parts = (
@@ -95,7 +96,7 @@ def recover(pieces: list[tuple[str, bool]], grammar: Grammar, closing: bool = Fa
     if not (closing and loose and loose[1] == "assistant" and not text[loose.end() :].strip()):
         line = window.partition("\n")[0]
         here = len(grammar.dialect.start)
-        what = f"the header is {shown(line)}, expected a role and {grammar.dialect.header_end!r}"
+        what = f"the header is {shown(line, 40)}, expected a role and {grammar.dialect.header_end!r}"
         problems = (Problem("malformed-header", Severity.ERROR, here, here + len(line), None, what),)
     if found:
         role, end = found.groups()
@@ -119,6 +120,6 @@ def _truncated(role: str, name: str | None, grammar: Grammar, closing: bool) -> 
     problems: tuple[Problem, ...] = ()
     if not (closing and role == "assistant"):
         here, text = len(grammar.dialect.start), role + (name or "")
-        what = f"the header ends behind {shown(text)}, expected {grammar.dialect.header_end!r}"
+        what = f"the header ends behind {shown(text, 40)}, expected {grammar.dialect.header_end!r}"
         problems = (Problem("truncated-header", Severity.ERROR, here, here + len(text), None, what),)
     return Header(role, grammar.name_of(name), grammar.opening(role, name), "", problems)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from chatml._errors import ConfigError, RenderError
+from chatml._errors import ConfigError, RenderError, shown
 
 Form: TypeAlias = Literal["chat", "sender", "sharegpt"]
 MessageLike: TypeAlias = "Message | Mapping[str, Any]"
@@ -30,6 +30,7 @@ _KEYS: Mapping[Form, tuple[str, str]] = {
 }
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text"})  # Chat Completions, and both directions of Responses
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")  # aliases of each other in transformers 5.23
+_CALL_KEYS = frozenset({"id", "type", "function", "name", "arguments"})
 _KNOWN = frozenset({"name", "tool_calls", "tool_call_id", "refusal", "function_call", *_REASONING_KEYS})
 _SPOKEN_ROLES: Mapping[Form, Mapping[str, str]] = {
     "chat": {},
@@ -47,10 +48,20 @@ class ContentPart:
     type: str
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _text(self.type, "type")
+        if self.type in _TEXT_PARTS:
+            _text(self.data.get("text"), "text")
+
     @property
     def text(self) -> str:
         """The text of a text part, "" of any other."""
         return str(self.data["text"]) if self.type in _TEXT_PARTS else ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the part is text."""
+        return self.type in _TEXT_PARTS
 
     def to_mapping(self) -> dict[str, Any]:
         """The part as it was given."""
@@ -61,7 +72,8 @@ class ContentPart:
 class ToolCall:
     """A call that an assistant makes. `arguments` is a mapping or the JSON text of one, as it was given.
 
-    `type` is "function", or "function_call" for the legacy key of that name. Equality is of name and arguments, JSON
+    `type` is "function", or "function_call" for the legacy key of that name. `extra` holds other keys of the call.
+    Equality is of name and arguments, JSON
     text being equal to what it spells; `id` is a reference and outside of it.
     """
 
@@ -69,6 +81,12 @@ class ToolCall:
     arguments: Mapping[str, Any] | str = ""
     id: str | None = None
     type: str = "function"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _text(self.name, "name")
+        _check_arguments(self.arguments, "arguments")
+        _optional_text(self.__dict__, "id")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ToolCall):
@@ -85,8 +103,9 @@ class ToolCall:
             "arguments": self.arguments if isinstance(self.arguments, str) else dict(self.arguments),
         }
         if self.type == "function_call":
-            return function
-        return {**({} if self.id is None else {"id": self.id}), "type": self.type, "function": function}
+            return {**self.extra, **function}
+        identity = {} if self.id is None else {"id": self.id}
+        return {**self.extra, **identity, "type": self.type, "function": function}
 
 
 def _value(arguments: Mapping[str, Any] | str) -> Any:
@@ -102,9 +121,9 @@ def _value(arguments: Mapping[str, Any] | str) -> Any:
 class Message:
     """One message, in normal form: None is "", parts that are all text are joined to one string.
 
-    `content` is a string, or the parts where one of them is no text. `reasoning` is what an assistant thought before
-    its answer. `extra` holds the keys that no form knows. Equality leaves out call ids, `tool_call_id`, and the name of
-    a tool message: they are references. Raises `RenderError` when a field has the wrong type or form.
+    `content` is a string, or the parts where one of them is more than text. `reasoning` is what an assistant thought
+    before its answer. `extra` holds the keys that no form knows. Equality leaves out call ids, `tool_call_id`, and the
+    name of a tool message: they are references. Raises `RenderError` when a field has the wrong type or form.
     """
 
     role: str
@@ -118,8 +137,7 @@ class Message:
 
     def __post_init__(self) -> None:
         check_role(self.role)
-        if self.name is not None:
-            _check_name(self.name)
+        _check_name(self.name)
         if not isinstance(self.content, str):
             object.__setattr__(self, "content", _read_content(self.content, "content"))
         for key in ("tool_call_id", "refusal"):
@@ -157,7 +175,7 @@ class Message:
         Raises `RenderError` for a role that `form` reads as another one, such as "human".
         """
         if not isinstance(form, str) or form not in _KEYS:
-            raise ConfigError(f"found {_shown(form)}, expected {', '.join(map(repr, _KEYS))}", option="form")
+            raise ConfigError(f"found {shown(form)}, expected {', '.join(map(repr, _KEYS))}", option="form")
         role_key, content_key = _KEYS[form]
         role = _SHAREGPT_NAMES.get(self.role, self.role) if form == "sharegpt" else self.role
         if self.role in _SPOKEN_ROLES[form]:
@@ -173,14 +191,25 @@ class Message:
         out: dict[str, Any] = {role_key: role, content_key: content}
         optional = {"name": self.name, "reasoning_content": self.reasoning or None, "tool_call_id": self.tool_call_id}
         out.update({key: value for key, value in optional.items() if value is not None})
-        calls = [call.to_mapping() for call in self.tool_calls]
-        if [call.type for call in self.tool_calls] == ["function_call"]:
-            out["function_call"] = calls[0]
-        elif calls:
-            out["tool_calls"] = calls
+        legacy = [call.to_mapping() for call in self.tool_calls if call.type == "function_call"]
+        calls = [call.to_mapping() for call in self.tool_calls if call.type != "function_call"]
+        out.update({"function_call": legacy[0]} if legacy else {})
+        out.update({"tool_calls": calls} if calls else {})
         if self.refusal is not None:
             out["refusal"] = self.refusal
+        clash = next((key for key in self.extra if key in out or key in _KEYS["chat"]), None)
+        if clash is not None:
+            raise RenderError(f"form {form} has a key of this name itself", field=f"extra[{clash!r}]")
         return {**out, **self.extra}
+
+    def unknown_fields(self) -> Iterator[str]:
+        """The paths of the fields that no form knows, in the message, its calls and its parts."""
+        yield from map(str, self.extra)
+        for index, call in enumerate(self.tool_calls):
+            yield from (f"tool_calls[{index}].{key}" for key in call.extra)
+        if not isinstance(self.content, str):
+            for index, part in enumerate(self.content):
+                yield from (f"content[{index}].{key}" for key in part.data if part.is_text and key != "text")
 
 
 def plain_message(role: str, content: str, name: str | None = None) -> Message:
@@ -215,7 +244,12 @@ def read_messages(messages: Iterable[MessageLike]) -> tuple[Message, ...]:
                 out.append(plain_message(role, content))
                 continue
         try:
-            out.append(message if isinstance(message, Message) else _read(message))
+            if isinstance(message, Message):
+                check_role(message.role)  # what was parsed may have any
+                _check_name(message.name)
+                out.append(message)
+            else:
+                out.append(_read(message))
         except RenderError as error:
             error.message = index
             raise
@@ -229,17 +263,13 @@ def check_role(role: object) -> None:
             return
         meant = role.strip().lower()
         hint = f"write {meant!r}" if meant.isascii() and _is_role(meant) else ""
-        raise RenderError(f"found {_shown(role)}, expected a role of the form {ROLE_PATTERN}", field="role", hint=hint)
+        raise RenderError(f"found {shown(role)}, expected a role of the form {ROLE_PATTERN}", field="role", hint=hint)
     raise RenderError(f"found {_kind(role)}, expected a role such as 'user'", field="role")
 
 
 def _check_name(name: object) -> None:
-    if not _is_name(_text(name, "name")):
-        raise RenderError(f"found {_shown(name)}, expected a name of the form {NAME_PATTERN}", field="name")
-
-
-def _shown(value: object) -> str:
-    return ascii(value if not isinstance(value, str) or len(value) <= 80 else value[:80] + "...")
+    if name is not None and not _is_name(_text(name, "name")):
+        raise RenderError(f"found {shown(name)}, expected a name of the form {NAME_PATTERN}", field="name")
 
 
 def _kind(value: object) -> str:
@@ -270,17 +300,17 @@ def _read(mapping: object) -> Message:
         fields["content"] = _read_content(content, content_key)
         fields.update({key: _optional_text(mapping, key) for key in ("tool_call_id", "refusal")})
         fields["name"] = mapping.get("name")
-        reasoning = [_optional_text(mapping, key) for key in _REASONING_KEYS]
-        fields["reasoning"] = next((text for text in reasoning if text), "")
+        reasoning = {key: _optional_text(mapping, key) for key in _REASONING_KEYS}
+        fields["reasoning"] = next(filter(None, reasoning.values()), "")
+        others = {key: text for key, text in reasoning.items() if text not in (None, "", fields["reasoning"])}
         if content_key not in mapping and not (fields["tool_calls"] or fields["refusal"] or fields["reasoning"]):
             raise RenderError(
                 "the key is missing",
                 field=content_key,
                 hint="only a message with tool_calls or a refusal may leave it out",
             )
-        extra = {
-            key: value for key, value in mapping.items() if key not in _KNOWN and key != role_key and key != content_key
-        }
+        known = {*_KNOWN, role_key, content_key}
+        extra = {key: value for key, value in mapping.items() if key not in known} | others
         return Message(**fields, extra=extra)
     except RenderError as error:
         error.field = role_key if error.field == "role" else error.field
@@ -306,7 +336,8 @@ def _read_content(content: object, where: str) -> str | tuple[ContentPart, ...]:
     if not isinstance(content, Sequence) or isinstance(content, (bytes, bytearray)):
         raise RenderError(f"found {_kind(content)}, expected a string or a list of parts", field=where)
     parts = tuple(_read_part(part, f"{where}[{index}]") for index, part in enumerate(content))
-    return "".join(part.text for part in parts) if all(part.type in _TEXT_PARTS for part in parts) else parts
+    plain = all(part.is_text and len(part.data) == 1 for part in parts)
+    return "".join(part.text for part in parts) if plain else parts
 
 
 def _read_part(part: object, where: str) -> ContentPart:
@@ -322,15 +353,19 @@ def _read_part(part: object, where: str) -> ContentPart:
     return ContentPart(kind, {key: value for key, value in part.items() if key != "type"})
 
 
+def _check_arguments(value: object, where: str) -> None:
+    if not isinstance(value, (str, Mapping)):
+        raise RenderError(f"found {_kind(value)}, expected a mapping or the JSON text of one", field=where)
+
+
 def _read_calls(mapping: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     legacy, calls = mapping.get("function_call"), mapping.get("tool_calls")
-    if legacy is not None:
-        return (_read_call(legacy, "function_call", "function_call"),)
+    first = () if legacy is None else (_read_call(legacy, "function_call", "function_call"),)
     if calls is None:
-        return ()
+        return first
     if not isinstance(calls, Sequence) or isinstance(calls, str):
         raise RenderError(f"found {_kind(calls)}, expected a list of calls", field="tool_calls")
-    return tuple(_read_call(call, f"tool_calls[{index}]", "function") for index, call in enumerate(calls))
+    return first + tuple(_read_call(call, f"tool_calls[{index}]", "function") for index, call in enumerate(calls))
 
 
 def _read_call(call: object, where: str, kind: str) -> ToolCall:
@@ -344,18 +379,14 @@ def _read_call(call: object, where: str, kind: str) -> ToolCall:
             f"found {_kind(function)}, expected a mapping with name and arguments", field=f"{where}.function"
         )
     name, arguments, identity = _text(function.get("name"), f"{where}.name"), function.get("arguments"), call.get("id")
-    if arguments is not None and not isinstance(arguments, (str, Mapping)):
-        raise RenderError(
-            f"found {_kind(arguments)}, expected a mapping or the JSON text of one", field=f"{where}.arguments"
-        )
+    arguments = "" if arguments is None else arguments
+    _check_arguments(arguments, f"{where}.arguments")
     if identity is not None:
         _text(identity, f"{where}.id")
-    return ToolCall(
-        name,
-        "" if arguments is None else arguments,
-        identity,
-        kind if kind == "function_call" else str(call.get("type", kind)),
-    )
+    nested = {key: value for key, value in function.items() if function is not call and key not in _CALL_KEYS}
+    extra = {key: value for key, value in call.items() if key not in _CALL_KEYS} | nested
+    kind = kind if kind == "function_call" else _text(call.get("type", kind), f"{where}.type")
+    return ToolCall(name, arguments, identity, kind, extra)
 
 
 def _sharegpt_call(value: object) -> Any:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from chatml._diagnostics import Diagnostic, Severity
+from chatml._errors import shown
 from chatml._gap import WHITE, read_gap
 from chatml._grammar import Part, Problem, grammar_of
 from chatml._header import Header, read_line, read_marked, recover
@@ -27,7 +28,7 @@ from chatml._messages import Message, plain_message
 from chatml._render import Ending
 from chatml._segments import Segment, SegmentKind
 from chatml._spans import LineIndex
-from chatml._special import family_tokens
+from chatml._special import BOS_AND_EOS
 from chatml.dialects import Dialect
 
 _new = tuple.__new__  # Segment(...) goes through a Python function; this is half the cost of parsing
@@ -100,8 +101,7 @@ class Machine:
     def foreign(self, token: str) -> None:
         """Consume a special token that came as an id and is no marker of this dialect."""
         if self._state is _State.GAP:
-            known = token in self.tokens or (not self.messages and token in family_tokens())
-            if known and not "".join(self._gap).strip(WHITE):
+            if (token in self.tokens or token in BOS_AND_EOS) and not "".join(self._gap).strip(WHITE):
                 self._gap.append(token)  # a bos or eos token
                 self._end_gap(turn_follows=False)
                 return
@@ -126,7 +126,7 @@ class Machine:
             self.ending = "open"
             if self.dialect.closes_last:
                 what = "a prefill that the model continues" if self._role == "assistant" else "the model continues it"
-                text = f"the last message ({self._role}) is not closed: {what}"
+                text = f"the last message ({self._who()}) is not closed: {what}"
                 self._report("open-message", Severity.INFO, self._start, self._position, len(self.messages), text)
             self._add_message()
 
@@ -192,9 +192,13 @@ class Machine:
         self.problems.append(Problem(code, severity, start, end, message, text))
 
     def _report_unclosed(self, message: int | None, event: str) -> None:
-        who = "a message whose header cannot be read" if message is None else f"message {message} ({self._role})"
+        who = "a message whose header cannot be read" if message is None else f"message {message} ({self._who()})"
         text = f"{who} is not closed before {event}"
         self._report("unclosed-message", Severity.ERROR, self._start, self._position, message, text)
+
+    def _who(self) -> str:
+        """The role as a sentence names it: roles that were read may be anything."""
+        return self._role if self._role.isidentifier() and len(self._role) <= 40 else shown(self._role, 40)
 
     def _stray(self, marker: str) -> None:
         """A marker where none can be: a segment of its own, never content."""
@@ -238,7 +242,7 @@ class Machine:
         roles = self.dialect.roles
         if roles is not None and header.role not in roles:
             start = self._start + len(self.dialect.start)
-            text = f"dialect {self.dialect.name} has no role {header.role[:80]!a}, only {', '.join(roles)}"
+            text = f"dialect {self.dialect.name} has no role {shown(header.role, 40)}, only {', '.join(roles)}"
             self._report("unknown-role", Severity.ERROR, start, start + len(header.role), index, text)
         self._state, self._role, self._name = _State.CONTENT, header.role, header.name
         self._content, self._content_end = [], ""
@@ -358,17 +362,22 @@ def to_diagnostics(problems: Iterable[Problem], lines: LineIndex) -> tuple[Diagn
     )
 
 
-def feed_text(machine: Machine, text: str, start: int, stop: int) -> None:
-    """Feed the machine with `text[start:stop]`, in which markers count."""
+def feed_text(machine: Machine, text: str, start: int, more: bool = False) -> int:
+    """Feed the machine with text from `start`, in which markers count, and return where it stopped.
+
+    When `more` is to come, what may be the beginning of a marker is left: looked for behind the last whole marker.
+    """
     feed, mark = machine.text, machine.marker
-    for match in machine.grammar.markers.finditer(text, start, stop):
+    for match in machine.grammar.markers.finditer(text, start):
         begin = match.start()
         if begin > start:
             feed(text[start:begin])
         start = match.end()
         mark(match[0])
+    stop = len(text) - (machine.grammar.held_back(text, start) if more else 0)
     if stop > start:
         feed(text[start:stop])
+    return stop
 
 
 def join_deltas(segments: Iterable[Segment]) -> Iterator[Segment]:
@@ -397,7 +406,7 @@ def read_text(dialect: Dialect, text: str, bos: str = "", eos: str = "") -> Mach
     position = machine.take_bos(text, bos or dialect.bos)
     if text.startswith(dialect.start, position) and not dialect.assistant_channel:
         position = machine.take_canonical(text, position)
-    feed_text(machine, text, position, len(text))
+    feed_text(machine, text, position)
     machine.close()
     if dialect.content_end or any(problem.severity is Severity.ERROR for problem in machine.problems):
         machine.out = list(join_deltas(machine.out))

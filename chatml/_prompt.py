@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from chatml._diagnostics import Diagnostic, Severity
-from chatml._errors import ParseError, require_text
-from chatml._escape import ESCAPE, escaper_for
+from chatml._errors import ParseError, require_text, shown
+from chatml._escape import ESCAPE, Escaper, escaper_for
 from chatml._grammar import Problem
 from chatml._messages import Message, MessageLike
 from chatml._parse import Machine, join_deltas, read_text, to_diagnostics
 from chatml._render import Dropped, Ending, Turn, check_content, compile_messages, read_template_kwargs, segments_of
 from chatml._segments import Segment, SegmentKind
 from chatml._spans import LineIndex
-from chatml._tokens import coder_for, read_ids, segment_ids, segment_runs, turn_ids
+from chatml._tokens import coder_for, read_ids, segment_ids, turn_ids
 from chatml.dialects import Dialect, get_dialect
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class Prompt:
     """A prompt as a model sees it. Make one with `from_messages`, `from_text` or `from_ids`.
 
     `messages` is what it holds, in normal form and with the content as it stands; `dropped` lists what of the given
-    messages it does not hold (only with `lossy`). `ending` is "closed", "generation_prompt", or "open" (the last
-    message goes on). `options` are keywords of `render` that give the same text again:
+    messages it does not hold (only with `lossy`), and `sources` has for each message the index of the given one, or
+    None for what the dialect adds (a prompt that was read has no sources). `ending` is "closed", "generation_prompt",
+    or "open" (the last message goes on). `options` are keywords of `render` that give the same text again:
     `render(parse(x, dialect=d), dialect=d, **options) == x` for every `x` that `render` made without `lossy`.
     """
 
@@ -40,9 +42,11 @@ class Prompt:
     ending: Ending
     options: Mapping[str, Any]
     dropped: tuple[Dropped, ...] = ()
-    _turns: list[Turn] | None = None
-    _parsed: tuple[Segment, ...] = ()
-    _problems: tuple[Problem, ...] = ()
+    sources: tuple[int | None, ...] = ()
+    _turns: list[Turn] | None = field(default=None, repr=False)
+    _parsed: tuple[Segment, ...] = field(default=(), repr=False)
+    _problems: tuple[Problem, ...] = field(default=(), repr=False)
+    _unknown: tuple[tuple[int, str], ...] = field(default=(), repr=False)
 
     @classmethod
     def from_messages(
@@ -66,8 +70,10 @@ class Prompt:
             continue_final_message=continue_final_message, template_kwargs=template_kwargs, lossy=lossy,
         )  # fmt: skip
         options = _options(compiled.dialect, compiled.ending, compiled.messages, compiled.template_kwargs)
-        return cls(dialect=compiled.dialect, messages=compiled.messages, ending=compiled.ending, options=options,
-                   dropped=compiled.dropped, _turns=compiled.turns)  # fmt: skip
+        return cls(
+            dialect=compiled.dialect, messages=compiled.messages, ending=compiled.ending, options=options,
+            dropped=compiled.dropped, sources=compiled.sources, _turns=compiled.turns, _unknown=compiled.unknown,
+        )  # fmt: skip
 
     @classmethod
     def from_text(
@@ -135,7 +141,10 @@ class Prompt:
         for segment in self.segments:
             if not segment.special and segment.kind is not SegmentKind.SEPARATOR:
                 role = None if segment.message is None else self.messages[segment.message].role
-                check_content(segment.text, escaper_for(self.dialect, role), segment.message)
+                source = (
+                    self.sources[segment.message] if self.sources and segment.message is not None else segment.message
+                )
+                check_content(segment.text, self._escaper(role), source)
         return self._joined()
 
     def token_ids(self, encoding: str | tiktoken.Encoding | None = None) -> list[int]:
@@ -170,34 +179,45 @@ class Prompt:
     def assistant_mask(self, encoding: str | tiktoken.Encoding | None = None) -> list[int]:
         """For every token id, 1 if any of its characters lies in an assistant span, else 0."""
         coder = coder_for(encoding or self.dialect.encoding)
-        text, spans = self._joined(), self.assistant_spans()
-        inside = bytearray(len(text.encode("utf-8", "replace")) + 1)
-        for start, end in spans:
-            offset = len(text[:start].encode("utf-8", "replace"))
-            length = len(text[start:end].encode("utf-8", "replace"))
-            inside[offset : offset + length] = b"\1" * length
-        mask, position = [], 0
-        for run in segment_runs(self.segments, coder):
-            for number in run if isinstance(run, list) else [run]:
-                length = len(coder.encoding.decode_single_token_bytes(number))
-                mask.append(int(1 in inside[position : position + length]))
-                position += length
-        return mask
+        spans = iter((*self.assistant_spans(), (sys.maxsize, sys.maxsize)))
+        start, end = next(spans)
+        mask: list[int] = []
+        run: list[tuple[str, bool]] = []
+        for segment in self.segments:
+            while segment.start >= end:
+                start, end = next(spans)
+            inside = segment.start >= start
+            if segment.special and coder.marker(segment.text, segment.kind) is not None:
+                mask += coder.mask(run)
+                mask.append(int(inside))
+                run = []
+            else:
+                run.append((segment.text, inside))
+        return mask + coder.mask(run)
+
+    def _escaper(self, role: str | None) -> Escaper:
+        return escaper_for(self.dialect, role, _tokens_of(self.options))
+
+    def _raise_first_error(self) -> None:
+        errors = [problem for problem in self._problems if problem.severity is Severity.ERROR]
+        if errors:
+            first = to_diagnostics(errors, LineIndex(self._joined()))[0]
+            raise ParseError(
+                first.message, code=first.code, start=first.start, end=first.end, line=first.line,
+                column=first.column, hint="pass strict=False to read on",
+            )  # fmt: skip
 
     def _joined(self) -> str:
         return "".join(segment.text for segment in self.segments)
 
     def _unknown_fields(self) -> Iterable[Problem]:
-        for index, message in enumerate(self.messages):
-            for key in message.extra:
-                yield Problem(
-                    "unknown-field",
-                    Severity.INFO,
-                    0,
-                    0,
-                    index,
-                    f"message {index} has the field {key!a}, which is not part of the prompt",
-                )
+        places = {segment.message: segment for segment in reversed(self.segments)} if self._unknown else {}
+        for source, path in self._unknown:
+            message = self.sources.index(source) if source in self.sources else None
+            place = places.get(message) if message is not None else None
+            start, end = (place.start, place.start + len(place.text)) if place else (0, 0)
+            text = f"message {source} has the field {shown(path)}, which is not part of the prompt"
+            yield Problem("unknown-field", Severity.INFO, start, end, message, text)
 
     def _partly_escaped(self) -> Iterable[Problem]:
         for segment in self._parsed:
@@ -243,23 +263,26 @@ def parse(
     'Hello'
     """
     prompt = Prompt.from_text(text, dialect=dialect, template_kwargs=template_kwargs)
-    errors = [problem for problem in prompt._problems if problem.severity is Severity.ERROR] if strict else []
-    if errors:
-        first = to_diagnostics(errors, LineIndex(text))[0]
-        raise ParseError(
-            first.message, code=first.code, start=first.start, end=first.end, line=first.line, column=first.column,
-            hint="pass strict=False to read on",
-        )  # fmt: skip
-    return unescaped(prompt.messages, prompt.dialect) if unescape else list(prompt.messages)
+    if strict:
+        prompt._raise_first_error()
+    if not unescape:
+        return list(prompt.messages)
+    given = frozenset(read_template_kwargs(template_kwargs, prompt.dialect).values())
+    return unescaped(prompt.messages, prompt.dialect, frozenset(filter(None, given | _tokens_of(prompt.options))))
 
 
-def unescaped(messages: Iterable[Message], dialect: Dialect) -> list[Message]:
+def _tokens_of(options: Mapping[str, Any]) -> frozenset[str]:
+    """The bos and eos tokens that replace those of the dialect."""
+    return frozenset(filter(None, options.get("template_kwargs", {}).values()))
+
+
+def unescaped(messages: Iterable[Message], dialect: Dialect, more: frozenset[str] = frozenset()) -> list[Message]:
     """Messages as they were before `render` escaped their content."""
     out = []
     for message in messages:
         content = message.content
         if isinstance(content, str) and ESCAPE in content:
-            content = escaper_for(dialect, message.role).read(content)
+            content = escaper_for(dialect, message.role, more).read(content)
             if content is not message.content:
                 message = _with_content(message, content)
         out.append(message)
@@ -300,7 +323,14 @@ def encode(
 
 def decode(
     ids: Iterable[int], *, encoding: str | tiktoken.Encoding | None = None, dialect: str | Dialect = "chatml",
-    template_kwargs: Mapping[str, Any] | None = None,
+    template_kwargs: Mapping[str, Any] | None = None, strict: bool = True,
 ) -> list[Message]:  # fmt: skip
-    """Read messages from token ids; the inverse of `encode`. Ids of text are text, whatever they spell."""
-    return list(Prompt.from_ids(ids, encoding=encoding, dialect=dialect, template_kwargs=template_kwargs).messages)
+    """Read messages from token ids; the inverse of `encode`. Ids of text are text, whatever they spell.
+
+    With `strict`, the first error raises `ParseError` with its place in the decoded text. An id that the encoding does
+    not have raises `EncodingError`.
+    """
+    prompt = Prompt.from_ids(ids, encoding=encoding, dialect=dialect, template_kwargs=template_kwargs)
+    if strict:
+        prompt._raise_first_error()
+    return list(prompt.messages)

@@ -6,17 +6,16 @@ a long conversation costs one small tuple a message; segments are made from them
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from chatml._errors import ConfigError, InjectionError, RenderError
+from chatml._errors import ConfigError, InjectionError, RenderError, shown
 from chatml._escape import Escaper, escaper_for
 from chatml._messages import Message, MessageLike, read_messages
 from chatml._segments import Segment, SegmentKind
-from chatml.dialects import Dialect, get_dialect
+from chatml.dialects import Dialect, get_dialect, split_channel, token_problem
 
 Ending: TypeAlias = Literal["closed", "generation_prompt", "open"]
 
@@ -43,16 +42,26 @@ class Dropped(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """Messages laid out for a dialect. `messages` is what the turns hold, what the dialect adds included."""
+class Compiled(NamedTuple):
+    """Messages laid out for a dialect. `messages` is what the turns hold, what the dialect adds included.
+
+    `sources` has for each of them the index of the message that was given, None for what the dialect adds; `unknown`
+    the fields of given messages that no form knows, `(index, path)`.
+    """
 
     dialect: Dialect
     turns: list[Turn]
     messages: tuple[Message, ...]
+    sources: tuple[int | None, ...]
     dropped: tuple[Dropped, ...]
     ending: Ending
     template_kwargs: Mapping[str, Any]
+    unknown: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The bos and eos tokens that replace those of the dialect."""
+        return frozenset(filter(None, self.template_kwargs.values()))
 
 
 class Frame:
@@ -66,7 +75,7 @@ class Frame:
         self.tail = _pieces(suffix + end + separator)
         self.last_tail = self.tail if dialect.separator_after_last else _pieces(suffix + end)
         self._heads: dict[tuple[str, str | None], Pieces] = {}
-        full = dialect.generation_prompt.endswith(dialect.header_end)
+        full = dialect.prompt_has_header_end
         self.generation_prompt = _pieces(self._opening("assistant", None) + (self._header_end() if full else []))
         self.reply_tail = _pieces([*self.tail.parts, *self.head("assistant").parts])
 
@@ -75,10 +84,10 @@ class Frame:
         key = (role, name)
         found = self._heads.get(key)
         if found is None:
-            channel = split_markers(self.dialect.assistant_channel) if role == "assistant" else ()
+            channel = split_channel(self.dialect.assistant_channel) if role == "assistant" else ()
             middle = [(SegmentKind.CHANNEL, text, special) for text, special in channel]
             found = _pieces(self._opening(role, name) + middle + self._header_end())
-            if name is None:  # roles are few, names may be many
+            if name is None and len(self._heads) < 256:  # names and custom roles may be many
                 self._heads[key] = found
         return found
 
@@ -97,11 +106,6 @@ class Frame:
 def _pieces(parts: Iterable[tuple[SegmentKind, str, bool]]) -> Pieces:
     fixed = tuple(parts)
     return Pieces("".join(text for _, text, _ in fixed), fixed)
-
-
-def split_markers(text: str) -> list[tuple[str, bool]]:
-    """Cut the channel part of a header into `(text, special)`."""
-    return [(part, part.startswith("<|")) for part in re.split(r"(<\|[a-z_]+\|>)", text) if part]
 
 
 @lru_cache(maxsize=256)
@@ -133,6 +137,8 @@ def compile_messages(
         _check_continuation(given, kept, add_generation_prompt)
     left_open = continue_final_message or not (dialect.closes_last or add_generation_prompt)
     if left_open and kept and kept[-1][1].role == "assistant" and not kept[-1][1].content:
+        if kept[-1][1].name is not None:
+            losses.lose(len(given) - 1, "name", "an open, empty reply is the generation prompt, which has no name")
         del kept[-1]  # an open, empty assistant turn is the generation prompt
         left_open, add_generation_prompt = False, True
         if not dialect.prompts_after_assistant and kept and kept[-1][1].role == "assistant":
@@ -142,14 +148,23 @@ def compile_messages(
         if kept or add_generation_prompt:
             reason = f"dialect {dialect.name} writes nothing until there is a message besides a leading system message"
             losses.lose(None, "messages", reason)
-        return Compiled(dialect, [], (), tuple(dropped), "closed", options)
+        return Compiled(dialect, [], (), (), tuple(dropped), "closed", options)
     result = [message for _, message in kept]
+    sources: list[int | None] = [index for index, _ in kept]
     if dialect.default_system is not None and (not given or given[0].role != "system"):
         result.insert(0, Message("system", dialect.default_system))
+        sources.insert(0, None)
     ending = _ending(result, dialect, add_generation_prompt, left_open)
     turns = _lay_out(result, dialect, ending)
     _add_bos_and_eos(turns, result, dialect, options, ending)
-    return Compiled(dialect, turns, tuple(result), tuple(dropped), ending, options)
+    unknown = tuple((index, path) for index, message in enumerate(given) for path in _unknown(message))
+    return Compiled(dialect, turns, tuple(result), tuple(sources), tuple(dropped), ending, options, unknown)
+
+
+def _unknown(message: Message) -> Iterable[str]:
+    """The unknown fields of a message; nearly all have nothing but role and text."""
+    plain = not message.extra and not message.tool_calls and type(message.content) is str
+    return () if plain else message.unknown_fields()
 
 
 def read_template_kwargs(template_kwargs: Mapping[str, Any] | None, dialect: Dialect) -> Mapping[str, Any]:
@@ -162,13 +177,9 @@ def read_template_kwargs(template_kwargs: Mapping[str, Any] | None, dialect: Dia
     for key, default in (("bos_token", dialect.bos), ("eos_token", dialect.eos)):
         value = template_kwargs.get(key)
         if default and value is not None and value != default:
-            if (
-                not isinstance(value, str)
-                or value != value.strip()
-                or any(marker in value for marker in dialect.markers)
-            ):
-                problem = f"found {value!a}, expected a string without white space around it or markers in it"
-                raise ConfigError(problem, option=f"template_kwargs[{key!r}]")
+            problem = token_problem(value, dialect.markers)
+            if problem:
+                raise ConfigError(f"found {shown(value)}, {problem}", option=f"template_kwargs[{key!r}]")
             used[key] = value
     return used
 
@@ -248,8 +259,9 @@ def _reduced(message: Message, index: int, dialect: Dialect, names: str | None, 
             losses.lose(index, field, f"dialect {dialect.name} has no form for {form}")
             changes[field] = empty
     if not isinstance(message.content, str):
-        kinds = sorted({part.type for part in message.content if not part.text})
-        losses.lose(index, "content", f"dialect {dialect.name} has no form for parts of type {', '.join(kinds)}")
+        kinds = sorted({part.type for part in message.content if not part.is_text})
+        if kinds:
+            losses.lose(index, "content", f"dialect {dialect.name} has no form for parts of type {', '.join(kinds)}")
         changes["content"] = message.text
     return replace(message, **changes) if changes else message
 
@@ -360,7 +372,8 @@ def render(
     )  # fmt: skip
     if untrusted == "reject":
         for _, content, _, message, role in compiled.turns:
-            check_content(content, escaper_for(compiled.dialect, role), message)
+            source = None if message is None else compiled.sources[message]
+            check_content(content, escaper_for(compiled.dialect, role, compiled.tokens), source)
     return escaped_text(compiled)
 
 
@@ -371,7 +384,7 @@ def escaped_text(compiled: Compiled) -> str:
     for head, content, tail, _, role in compiled.turns:
         escaper = escapers.get(role)
         if escaper is None:
-            escaper = escapers[role] = escaper_for(compiled.dialect, role)
+            escaper = escapers[role] = escaper_for(compiled.dialect, role, compiled.tokens)
         out += (head.text, escaper.escape(content), tail.text)
     return "".join(out)
 

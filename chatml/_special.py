@@ -16,6 +16,15 @@ REGISTRY_VERSION = 1  # goes up whenever an escaped text of the version before w
 
 OPENERS = "<[｜"  # the first characters of all family tokens; a literal, so that dialects need not load them
 
+# what a text may begin or end with outside of all messages
+BOS_AND_EOS = frozenset(
+    {
+        *("<s>", "</s>", "<bos>", "<eos>", "<|startoftext|>", "<|endoftext|>", "<|begin_of_text|>", "<|end_of_text|>"),
+        *("<|eot_id|>", "<|eos|>", "<seed:bos>", "<seed:eos>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
+        *("<|begin_of_sentence|>", "<|end_of_sentence|>", "<sop>", "[gMASK]"),
+    }
+)
+
 TRUSTED_ROLES = frozenset({"system", "developer", "assistant"})
 
 # tiktoken_ext/openai_public.py of tiktoken 0.14.0

@@ -21,7 +21,8 @@ class StreamParser:
     `feed` and `close` return events: `Segment` values, of which adjacent ones of the same kind and message are deltas
     of one text. Joined, they are the segments of `Prompt.from_text` for the whole text, however it was cut. What may
     still turn out to be a marker, a header or white space of the frame is held back. `messages` and `ending` are
-    complete after `close`. A malformed text never raises; `diagnostics` lists its problems.
+    complete after `close`. A malformed text never raises; `diagnostics` lists its problems, but for `partly-escaped`,
+    which needs a whole message.
     """
 
     def __init__(self, *, dialect: str | Dialect = "chatml", template_kwargs: Mapping[str, Any] | None = None) -> None:
@@ -57,16 +58,14 @@ class StreamParser:
         self._check(chunk)
         self._lines.extend(chunk)
         text = self._buffer + chunk
-        stop = len(text) - self._held_back(text)
-        feed_text(self._machine, text, 0, stop)
-        self._buffer = text[stop:]
+        self._buffer = text[feed_text(self._machine, text, 0, more=True) :]
         return self._taken()
 
     def close(self) -> list[Segment]:
         """End the text and return the last events. Then nothing more can be fed."""
         self._check("")
         self._open = False
-        feed_text(self._machine, self._buffer, 0, len(self._buffer))
+        feed_text(self._machine, self._buffer, 0)
         self._machine.close()
         return self._taken()
 
@@ -77,15 +76,6 @@ class StreamParser:
             raise ConfigError(
                 f"found {type(chunk).__name__}, expected str", option="StreamParser.feed", hint="decode bytes first"
             )
-
-    def _held_back(self, text: str) -> int:
-        """How many characters at the end may be the beginning of a marker."""
-        markers = self._machine.dialect.markers
-        for length in range(min(self._machine.grammar.longest - 1, len(text)), 0, -1):
-            tail = text[-length:]
-            if any(len(marker) > length and marker.startswith(tail) for marker in markers):
-                return length
-        return 0
 
     def _taken(self) -> list[Segment]:
         events, self._machine.out = self._machine.out, []

@@ -42,8 +42,8 @@ class Coder:
 
     def __init__(self, encoding: tiktoken.Encoding) -> None:
         self.encoding = encoding
-        self._special = encoding.special_tokens_set
-        self._ids: dict[str, int] = {}
+        # encode_single_token would give an ordinary token of the same spelling
+        self._special: Mapping[str, int] = encoding._special_tokens
         self._plain = all(map(re.compile(r"<\|[A-Za-z0-9_]+\|>").fullmatch, self._special))
         self._spells = re.compile("|".join(map(re.escape, sorted(self._special))) or r"(?!)").search
         self._short: dict[str, list[int]] = {}
@@ -91,21 +91,37 @@ class Coder:
 
     def marker(self, token: str, kind: SegmentKind) -> int | None:
         """The id of a marker; None for a bos or eos token that is text in this encoding. Raises `EncodingError`."""
-        number = self._ids.get(token)
-        if number is None and token in self._special:
-            number = self._ids[token] = self.encoding.encode_single_token(token)
+        number = self._special.get(token)
         if number is None and kind not in _OPTIONAL:
             raise EncodingError(
                 f"the marker {token} has no id in this encoding", encoding=self.encoding.name,
-                hint="choose one that has it, such as cl100k_im for ChatML or o200k_harmony for openai-harmony",
+                hint="cl100k_im and o200k_im have the markers of ChatML, o200k_harmony those of openai-harmony; "
+                "load_encoding(path, special_tokens={...}) makes one that has others",
             )  # fmt: skip
         return number
 
     @cached_property
     def spelled(self) -> Mapping[int, str]:
         """Special ids and what they spell. Where two tokens share an id, the one that decoding gives."""
-        ids = {self.encoding.encode_single_token(token) for token in self._special}
-        return {number: self.encoding.decode_single_token_bytes(number).decode() for number in ids}
+        spelled: dict[int, str] = {}
+        for token, number in self._special.items():
+            if number not in spelled or self.encoding.decode_single_token_bytes(number) == token.encode():
+                spelled[number] = token
+        return spelled
+
+    def mask(self, run: list[tuple[str, bool]]) -> list[int]:
+        """For every id of a run of text, given in pieces, 1 if it reaches into a piece that is marked, else 0."""
+        if not run:
+            return []
+        marked = bytearray()
+        for text, inside in run:
+            marked += bytes([inside]) * len(_utf8(text))
+        mask, position = [], 0
+        for number in self.text("".join(text for text, _ in run)):
+            length = len(self.encoding.decode_single_token_bytes(number))
+            mask.append(int(1 in marked[position : position + length]))
+            position += length
+        return mask
 
     def fixed(self, pieces: Pieces) -> _Fixed:
         """Pieces of the frame, encoded. Looked up by identity: hashing them costs more than encoding a message."""
@@ -132,7 +148,12 @@ class Coder:
         return (before, tuple(ids), run) if ids else (run, (), "")
 
 
-_coders: dict[int, Coder] = {}
+def _utf8(text: str) -> bytes:
+    """The bytes that tiktoken encodes: of a lone surrogate those of U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def coder_for(encoding: str | tiktoken.Encoding) -> Coder:
@@ -140,12 +161,11 @@ def coder_for(encoding: str | tiktoken.Encoding) -> Coder:
     if isinstance(encoding, str):
         encoding = get_encoding(encoding)
     if not hasattr(encoding, "encode_single_token"):
-        raise EncodingError(f"found {type(encoding).__name__}, expected the name of an encoding or a tiktoken.Encoding")
-    found = _coders.get(id(encoding))
+        problem = f"found {type(encoding).__name__}, expected the name of an encoding or a tiktoken.Encoding"
+        raise EncodingError(problem)
+    found: Coder | None = encoding.__dict__.get("_chatml_coder")  # kept there, so that it goes with the encoding
     if found is None or found.encoding is not encoding:
-        if len(_coders) > 32:  # encodings that a program makes and drops
-            _coders.clear()
-        found = _coders[id(encoding)] = Coder(encoding)
+        found = encoding.__dict__["_chatml_coder"] = Coder(encoding)
     return found
 
 
@@ -244,6 +264,8 @@ def turn_runs(turns: Iterable[Turn], coder: Coder) -> tuple[list[Sequence[int]],
 
 def _plain_ids(ids: Iterable[int]) -> list[int]:
     """Ids as a list of `int`; what numpy and torch hold instead becomes one."""
+    if isinstance(ids, Mapping):
+        raise EncodingError("found a mapping, expected token ids", hint="pass a list of integers")
     try:
         return [number if type(number) is int or type(number) is bool else index(number) for number in ids]
     except TypeError as error:

@@ -12,6 +12,7 @@ import argparse
 import base64
 import hashlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -38,7 +39,7 @@ def main() -> int:
     return 0
 
 
-def original_file(tokens: list[bytes]) -> bytes:
+def original_file(tokens: Iterable[bytes]) -> bytes:
     """Rebuild the .tiktoken file."""
     return b"".join(b"%b %d\n" % (base64.b64encode(token), rank) for rank, token in enumerate(tokens))
 

@@ -33,17 +33,47 @@ ROLE_FORM = "[a-z][a-z0-9_-]{0,63}"
         ({"header_end": ""}, "header_end is '', expected a newline or a marker"),
         ({"content_end": "."}, "content_end is '.', expected white space or nothing"),
         ({"separator": "--"}, "separator is '--', expected white space or nothing"),
+        ({"start": "END"}, "marker 'END' begins or ends in a character that roles and names are made of"),
+        ({"header_end": "---"}, "marker '---' begins or ends in a character that roles and names are made of"),
         (
-            {"generation_prompt": "<|im_start|>bot\n"},
-            "generation_prompt is '<|im_start|>bot\\n', expected '<|im_start|>assistant' or '<|im_start|>assistant\\n'",
+            {"header_end": "<|m|>", "assistant_channel": "<|c|>final"},
+            "assistant_channel needs prompt_has_header_end=False and no reply_header: a reply has its own channel",
         ),
+        (
+            {"header_end": "<|m|>", "assistant_channel": "<|im_end|>x", "prompt_has_header_end": False},
+            "assistant_channel is '<|im_end|>x', expected markers of its own of the form <|name|>, with text behind",
+        ),
+        (
+            {"header_end": "<|m|>", "assistant_channel": "to=final", "prompt_has_header_end": False},
+            "assistant_channel is 'to=final', expected markers of its own of the form <|name|>, with text behind",
+        ),
+        (
+            {"reply_header": True, "prompt_has_header_end": False},
+            "reply_header needs prompt_has_header_end: the same header asks for a reply and begins it",
+        ),
+        (
+            {"named_header": "{role}-{name}"},
+            "named_header joins role and name with '-', expected at most 60 characters, no marker, and first a "
+            "character that no role has",
+        ),
+        (
+            {"named_header": "{role}:<|im_end|>{name}"},
+            "named_header joins role and name with ':<|im_end|>', expected at most 60 characters, no marker, and first "
+            "a character that no role has",
+        ),
+        ({"roles": ["user", "assistant"]}, "roles is ['user', 'assistant'], expected a tuple of strings"),
+        ({"roles": "user"}, "roles is 'user', expected a tuple of strings"),
+        ({"start": None}, "start is None, expected a value of type str"),
+        ({"closes_last": "yes"}, "closes_last is 'yes', expected a value of type bool"),
+        ({"roles": ("user", "system")}, "roles has no 'assistant'"),
+        ({"roles": ("user", "assistant"), "default_system": "x"}, "roles has no 'system'"),
         ({"assistant_channel": "<|channel|>final"}, "assistant_channel needs a header_end that is a marker"),
         ({"named_header": "{name} {role}"}, "named_header is '{name} {role}', expected '{role}...{name}' or '{name}'"),
         ({"named_header": "{role}{name}"}, "named_header is '{role}{name}', expected '{role}...{name}' or '{name}'"),
         ({"roles": ("user", "Bot")}, f"role 'Bot' does not have the form {ROLE_FORM}"),
         ({"roles": ("system", "assistant")}, "roles has no 'user'"),
         ({"default_system": "a<|im_end|>"}, "default_system holds the marker '<|im_end|>'"),
-        ({"bos": "<|im_start|>"}, "bos holds the marker '<|im_start|>'"),
+        ({"bos": "<|im_start|>"}, "bos is '<|im_start|>', which holds the marker '<|im_start|>'"),
         ({"bos": " <s>"}, "bos is ' <s>', expected no white space around it"),
         ({"eos": "</s>\n"}, "eos is '</s>\\n', expected no white space around it"),
         (

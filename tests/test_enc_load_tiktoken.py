@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -141,11 +142,36 @@ def test_refusals(tmp_path: Path, content: bytes, message: str) -> None:
         ),
         ({"special_tokens": {"": 400}}, "the special token with id 400 is empty"),
         ({"special_tokens": {"\udc00": 400}}, "the special token '\\udc00' is not valid Unicode"),
-        ({"special_tokens": {"a": 400, "b": 400}}, "the special tokens 'a' and 'b' have the same id 400"),
+        ({"special_tokens": {"<a>": 400, "<b>": 400}}, "the special tokens '<a>' and '<b>' have the same id 400"),
         ({"special_tokens": {"<|end|>": 256}}, "the special token '<|end|>' has the id 256 of the token b'th'"),
         (
             {"special_tokens": {"<|end|>": True}},
             "the special token '<|end|>' has True for an id, expected a whole number from 0 to 4294967294",
+        ),
+        (
+            {"special_tokens": {"<|end|>": "400"}},
+            "the special token '<|end|>' has '400' for an id, expected a whole number from 0 to 4294967294",
+        ),
+        (
+            {"special_tokens": {"<|end|>": None}},
+            "the special token '<|end|>' has None for an id, expected a whole number from 0 to 4294967294",
+        ),
+        (
+            {"special_tokens": {"<|end|>": [400]}},
+            "the special token '<|end|>' has [400] for an id, expected a whole number from 0 to 4294967294",
+        ),
+        ({"special_tokens": {5: 300}}, "special_tokens has int for a token, expected str"),
+        ({"special_tokens": {b"a": 300}}, "special_tokens has bytes for a token, expected str"),
+        ({"special_tokens": ["a"]}, "special_tokens is list, expected a mapping of str to int"),
+        ({"special_tokens": "a"}, "special_tokens is str, expected a mapping of str to int"),
+        ({"special_tokens": 0}, "special_tokens is int, expected a mapping of str to int"),
+        ({"pattern": 5}, "pattern is int, expected str"),
+        ({"pattern": b"gpt2"}, "pattern is bytes, expected str"),
+        ({"name": 5}, "name is int, expected str"),
+        (
+            {"special_tokens": {"中": 400}},
+            "the special token '中' has the id 400, but is also an ordinary token with id 301; "
+            "tiktoken would mix them up",
         ),
     ],
 )
@@ -153,6 +179,19 @@ def test_wrong_options(tmp_path: Path, options: dict[str, Any], message: str) ->
     with pytest.raises(EncodingError) as caught:
         load(tmp_path, b"\n".join(LINES), **{"pattern": "gpt2"} | options)
     assert str(caught.value) == f"{tmp_path / 'my.vocabulary.tiktoken'}: {message}"
+
+
+def test_a_special_token_may_be_an_ordinary_token_with_the_same_id(tmp_path: Path) -> None:
+    encoding = load(tmp_path, b"\n".join(LINES), pattern="gpt2", special_tokens={"th": 256, "<|end|>": 400})
+    assert encoding.encode_single_token("th") == encoding.encode_single_token(b"th") == 256
+    assert encoding.decode([256, 400]) == "th<|end|>"
+
+
+@pytest.mark.parametrize("path", [None, 5, True, 1.5, ["a"], object()])
+def test_what_is_no_path_is_an_error(path: Any) -> None:
+    with pytest.raises(EncodingError) as caught:
+        load_encoding(path)
+    assert str(caught.value) == f"found {type(path).__name__}, expected a path"
 
 
 @pytest.mark.parametrize("pattern", ["(", r"(?:\w{1000}){1000}"])
@@ -177,17 +216,26 @@ def test_a_panic_is_an_error(tmp_path: Path, error: type[BaseException], monkeyp
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("missing", "No such file or directory"),
-        ("", "Is a directory"),
-        ("nul\0byte", "embedded null byte"),
-        ("x" * 5000, "File name too long"),
+        ("missing", "cannot read the file: No such file or directory"),
+        ("", "this is not a regular file"),
+        ("nul\0byte", "cannot read the file: embedded null byte"),
+        ("x" * 5000, "cannot read the file: File name too long"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, reason: str) -> None:
     path = f"{tmp_path}/{name}"
     with pytest.raises(EncodingError) as caught:
         load_encoding(path, pattern="gpt2")
-    assert str(caught.value) == f"{path}: cannot read the file: {reason}; {FORMATS}"
+    assert str(caught.value) == f"{path}: {reason}; {FORMATS}"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    with pytest.raises(EncodingError) as caught:
+        load_encoding(path, pattern="gpt2")
+    assert str(caught.value) == f"{path}: this is not a regular file; {FORMATS}"
 
 
 @given(st.binary(max_size=40), st.integers(0, 60), st.integers(0, 30))

@@ -31,7 +31,10 @@ from chatml.encodings._embedded import read_vocabulary
 ROOT = Path(__file__).parents[1]
 NAMES = ["cl100k_im", "o200k_harmony"]
 
-read_once = functools.cache(read_vocabulary)
+
+@functools.cache
+def read_once(name: str) -> list[bytes]:
+    return list(read_vocabulary(name))
 
 
 @pytest.fixture(autouse=True)

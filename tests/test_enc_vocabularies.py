@@ -49,7 +49,7 @@ def test_the_script_writes_the_embedded_file(tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "scripts/pack_vocabulary.py", "in.tiktoken", "out.bin"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     packed = (tmp_path / "out.bin").read_bytes()
-    assert unpack(packed) == unpack((DATA / "cl100k_base.bin").read_bytes())
+    assert packed == (DATA / "cl100k_base.bin").read_bytes()
     assert done.stdout == f"out.bin: 100256 tokens, {len(packed)} bytes\n"
 
 
@@ -64,7 +64,8 @@ def test_the_script_refuses_an_unknown_file(tmp_path: Path) -> None:
 
 
 def test_pack_and_unpack() -> None:
-    assert unpack(pack(SMALL, SHA256["o200k_base"])) == (SMALL, SHA256["o200k_base"])
+    tokens, original_sha256 = unpack(pack(SMALL, SHA256["o200k_base"]))
+    assert (list(tokens), original_sha256) == (SMALL, SHA256["o200k_base"])
 
 
 @given(st.data())
@@ -86,7 +87,7 @@ def test_a_cut_or_longer_file_is_noticed() -> None:
 
 def header(count: int, payload: bytes) -> bytes:
     """A file whose checksum is right, whatever else is wrong with it."""
-    fields = (b"chatmlV1", count, bytes(32))
+    fields = (b"chatmlV2", count, bytes(32))
     return _embedded._HEADER.pack(*fields, _embedded._checksum(_embedded._HEADER.pack(*fields, 0), payload)) + payload
 
 
@@ -94,14 +95,11 @@ def header(count: int, payload: bytes) -> bytes:
     ("content", "reason"),
     [
         (b"", "the file has 0 bytes, less than its header of 48"),
-        (b"x" * 60, "the file starts with b'xxxxxxxx' where b'chatmlV1' is expected"),
+        (b"x" * 60, "the file starts with b'xxxxxxxx' where b'chatmlV2' is expected"),
         (pack(SMALL, SHA256["o200k_base"])[:-1], "the checksum of the file is wrong"),
-        (
-            header(1, b"no zlib"),
-            "the file cannot be decompressed: Error -3 while decompressing data: incorrect header check",
-        ),
-        (header(3, _embedded.zlib.compress(b"\1\1ab")), "the file does not hold 3 tokens"),
-        (header(5, _embedded.zlib.compress(b"\0\0")), "the file does not hold 5 tokens"),
+        (header(2, b"\1\2ab"), "the file does not hold 2 tokens"),
+        (header(2, b"\1\1abc"), "the file does not hold 2 tokens"),
+        (header(5, b"\0\0"), "the file does not hold 5 tokens"),
     ],
 )
 def test_a_damaged_vocabulary_is_an_error(

@@ -209,7 +209,6 @@ def test_what_a_prompt_cannot_hold(
 # Options
 
 NAMES = ", ".join(chatml.dialect_names())
-TOKEN_FORM = "expected a string without white space around it or markers in it"
 
 
 @pytest.mark.parametrize(
@@ -229,13 +228,13 @@ TOKEN_FORM = "expected a string without white space around it or markers in it"
             chatml.render,
             {"dialect": "chatml-bos", "template_kwargs": {"bos_token": " <s>"}},
             "template_kwargs['bos_token']",
-            f"found ' <s>', {TOKEN_FORM}",
+            "found ' <s>', expected no white space around it",
         ),
         (
             chatml.render,
             {"dialect": "chatml-bos-eos", "template_kwargs": {"eos_token": "<|im_end|>"}},
             "template_kwargs['eos_token']",
-            f"found '<|im_end|>', {TOKEN_FORM}",
+            "found '<|im_end|>', which holds the marker '<|im_end|>'",
         ),
         (chatml.count, {}, "model", "neither a model nor a dialect is given; pass model='gpt-4o' or dialect='chatml'"),
         (chatml.measure, {"model": "gpt-4o", "api": "x"}, "api", "found 'x', expected 'chat' or 'responses'"),
@@ -355,7 +354,8 @@ NO_IDS = "expected token ids: '{}' object {}; pass a list of integers"
             [user("Hi")],
             {"encoding": "cl100k_base"},
             "cl100k_base: the marker <|im_start|> has no id in this encoding; "
-            "choose one that has it, such as cl100k_im for ChatML or o200k_harmony for openai-harmony",
+            "cl100k_im and o200k_im have the markers of ChatML, o200k_harmony those of openai-harmony; "
+            "load_encoding(path, special_tokens={...}) makes one that has others",
             "cl100k_base",
         ),
         (chatml.encode, [], {"encoding": 5}, "found int, expected the name of an encoding or a tiktoken.Encoding", ""),

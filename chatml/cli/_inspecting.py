@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._count import Measure
 from chatml._diagnostics import Diagnostic
-from chatml._escape import Escaper, Found, escaper_for
+from chatml._escape import Found, escaper_for
 from chatml._messages import Message, read_messages
 from chatml.cli import _output
 from chatml.cli._measure import Wire, measure_subject, quick_encoding, wire_of
@@ -76,20 +77,9 @@ def _inspect(name: str, subject: Subject, *, with_ids: bool) -> Inspection:
 
 def _spelled(messages: tuple[Message, ...], subject: Subject) -> Iterator[Spelled]:
     for index, message in enumerate(messages):
-        tokens = tuple(spelled_tokens(escaper_for(subject.dialect, message.role), message.text))
+        tokens = tuple(islice(escaper_for(subject.dialect, message.role).find_all(message.text), _MOST_SPELLED))
         if tokens:
             yield Spelled(index, message.role, tokens)
-
-
-def spelled_tokens(escaper: Escaper, text: str) -> Iterator[Found]:
-    """The special tokens that `text` spells, the first ones of them."""
-    position = 0
-    for _ in range(_MOST_SPELLED):
-        found = escaper.find(text[position:])
-        if found is None:
-            return
-        yield Found(found.token, position + found.start)
-        position += found.start + len(found.token)
 
 
 def _as_json(inspection: Inspection) -> dict[str, Any]:
@@ -111,16 +101,10 @@ def _as_json(inspection: Inspection) -> dict[str, Any]:
         "dropped": [dropped._asdict() for dropped in wire.dropped],
         "apart": wire.apart,
         "unread": inspection.unread,
-        "diagnostics": [_diagnostic_value(one) for one in inspection.diagnostics],
+        "diagnostics": [one._asdict() for one in inspection.diagnostics],
         "spelled": [
             {"message": one.message, "role": one.role, "tokens": [found._asdict() for found in one.tokens]}
             for one in inspection.spelled
         ],
     }
     return value if inspection.ids is None else {**value, "ids": inspection.ids}
-
-
-def _diagnostic_value(diagnostic: Diagnostic) -> dict[str, Any]:
-    import dataclasses
-
-    return dataclasses.asdict(diagnostic)

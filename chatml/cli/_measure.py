@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatml._count import Measure, MessageCount, Part, Status, measure
+from chatml._count import Measure, MessageCount, Part, Status, has_turn, measure
 from chatml._messages import Message, read_messages
 from chatml._prompt import Prompt
 from chatml._render import Dropped
@@ -45,33 +45,16 @@ def wire_of(subject: Subject) -> Wire:
     if subject.text is not None:
         return Wire(subject.text, tuple(range(len(subject.text.messages))))
     messages = read_messages(subject.messages)
-    kept = [index for index, message in enumerate(messages) if not subject.is_billed or _is_turn(message)]
+    kept = [index for index, message in enumerate(messages) if not subject.is_billed or has_turn(message)]
     prompt = _sent(subject, [messages[index] for index in kept])
     dropped = [one if one.message is None else one._replace(message=kept[one.message]) for one in prompt.dropped]
     apart = tuple(sorted({*range(len(messages))} - {*kept}))
-    return Wire(prompt, tuple(_sources(prompt, messages, kept)), apart, tuple(dropped))
+    sources = tuple(None if source is None else kept[source] for source in prompt.sources)
+    return Wire(prompt, sources, apart, tuple(dropped))
 
 
 def _sent(subject: Subject, messages: Sequence[Message]) -> Prompt:
     return Prompt.from_messages(messages, dialect=subject.dialect, add_generation_prompt=True, lossy=True)
-
-
-def _sources(prompt: Prompt, messages: Sequence[Message], kept: Sequence[int]) -> Iterator[int | None]:
-    """For each message of a prompt the one that it was made of: the next with the same role and text."""
-    position = 0
-    for message in prompt.messages:
-        wanted = message.role, message.text.strip()
-        places = range(position, len(kept))
-        found = next(
-            (at for at in places if (messages[kept[at]].role, messages[kept[at]].text.strip()) == wanted), None
-        )
-        yield None if found is None else kept[found]
-        position = position if found is None else found + 1
-
-
-def _is_turn(message: Message) -> bool:
-    """Whether a provider bills a message as a turn; calls and results are billed in a form of their own."""
-    return message.role not in ("tool", "function") and not (message.tool_calls and not message.text)
 
 
 def quick_encoding(subject: Subject) -> str | tiktoken.Encoding:
@@ -79,7 +62,7 @@ def quick_encoding(subject: Subject) -> str | tiktoken.Encoding:
     name = subject.encoding
     if subject.text is not None:
         text = subject.document.text or ""
-    elif not subject.is_foreign and _is_plain(subject.document):
+    elif _is_plain(subject.document):
         text = "".join(segment.text for segment in _sent(subject, read_messages(subject.messages)).segments)
     else:
         return name
@@ -99,7 +82,7 @@ def measure_subject(
         subject.messages,
         model=subject.model.name if subject.model else None,
         dialect=None if subject.is_billed else subject.dialect,
-        encoding=None if subject.is_foreign else encoding,  # given one, the core believes that it is the model's
+        encoding=encoding,
         lossy=lossy,
         **request,
     )
@@ -123,7 +106,13 @@ def _measure_text(subject: Subject, prompt: Prompt, coder: Coder, status: Status
         tally[owner] += tokens
     messages = tuple(
         MessageCount(
-            message.role, message.name, tally[index, "header"], tally[index, "content"], tally[index, "framing"], status
+            source=index,
+            role=message.role,
+            name=message.name,
+            header=tally[index, "header"],
+            content=tally[index, "content"],
+            framing=tally[index, "framing"],
+            status=status,
         )
         for index, message in enumerate(prompt.messages)
     )
@@ -137,6 +126,7 @@ def _measure_text(subject: Subject, prompt: Prompt, coder: Coder, status: Status
         dialect=subject.dialect.name,
         encoding=coder.encoding.name,
         window=None,
+        max_input=None,
         max_output=None,
     )
 

@@ -57,8 +57,8 @@ class Subject(NamedTuple):
 
     `text` is the prompt where a text itself is counted; then `messages` are those in it and `model` is None. `reading`
     says how a text was read, also where its messages are then counted in another wire. `dialect` is the wire.
-    `is_billed`: it is that of the model's provider. `is_foreign`: the models of the dialect have another vocabulary
-    than `encoding`, and no other was given.
+    `is_billed`: it is that of the model's provider. `is_foreign`: `encoding` is only a stand-in for the vocabulary
+    that the models of the dialect have.
     """
 
     document: Document
@@ -147,7 +147,7 @@ def subject_of(document: Document, choices: Choices) -> Subject:
     else:
         dialect = reading.dialect if reading else choices.dialect or get_dialect(DEFAULT_DIALECT)
     encoding = choices.encoding or (model.info.encoding if model else dialect.encoding)
-    is_foreign = not (choices.encoding or model or dialect.own_vocabulary)
+    is_foreign = not (model or dialect.own_vocabulary) and encoding == dialect.encoding
     return Subject(document, reading, text, messages, model, dialect, encoding, is_billed, is_foreign)
 
 

@@ -9,7 +9,7 @@ from chatml._diagnostics import Diagnostic, Severity
 from chatml._escape import ESCAPE, escaper_for
 from chatml._segments import Segment, SegmentKind
 from chatml.cli._excerpt import excerpt
-from chatml.cli._inspecting import Inspection, Spelled, spelled_tokens
+from chatml.cli._inspecting import Inspection, Spelled
 from chatml.cli._layout import Flow, summary
 from chatml.cli._measure import reply_start
 from chatml.cli._tables import message_table, number
@@ -168,7 +168,7 @@ def _pieces(segment: Segment, role: str | None, inspection: Inspection) -> Itera
         return
     subject, text = inspection.subject, segment.text
     escaper = escaper_for(subject.dialect, role)
-    tokens = {found.token for found in spelled_tokens(escaper, text)}
+    tokens = {found.token for found in escaper.find_all(text)}
     if subject.text is None:
         text = escaper.escape(text)
         tokens = {token[0] + ESCAPE + token[1:] for token in tokens}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatml._errors import ConfigError
+from chatml._errors import ConfigError, shown
 from chatml.dialects._chatml import (
     CHATML,
     CHATML_BOS,
@@ -14,11 +14,11 @@ from chatml.dialects._chatml import (
     QWEN2,
     SMOLLM2,
 )
-from chatml.dialects._dialect import Dialect
+from chatml.dialects._dialect import Dialect, split_channel, token_problem
 from chatml.dialects._openai import AZURE, OPENAI, OPENAI_0301, OPENAI_HARMONY, OPENAI_IM_SEP
 from chatml.dialects._reply_header import PHI4, YI_CODER
 
-__all__ = ["DIALECTS", "Dialect", "dialect_names", "get_dialect"]
+__all__ = ["DIALECTS", "Dialect", "dialect_names", "get_dialect", "split_channel", "token_problem"]
 
 DIALECTS: tuple[Dialect, ...] = (
     CHATML, CHATML_BOS, CHATML_BOS_EOS, OPENAI, AZURE, OPENAI_0301, OPENAI_IM_SEP, OPENAI_HARMONY, PHI4, QWEN1_5,
@@ -39,12 +39,8 @@ def get_dialect(name: str | Dialect) -> Dialect:
         return name
     found = _BY_NAME.get(name) if isinstance(name, str) else None
     if found is None:
-        raise ConfigError(f"unknown dialect {_shown(name)}", option="dialect", hint=_nearest(name))
+        raise ConfigError(f"unknown dialect {shown(name)}", option="dialect", hint=_nearest(name))
     return found
-
-
-def _shown(name: object) -> str:
-    return ascii(name if not isinstance(name, str) or len(name) <= 80 else name[:80] + "...")
 
 
 def _nearest(name: object) -> str:

@@ -11,6 +11,7 @@ CHATML = Dialect(name="chatml", source=f"{_JINJA_TESTS}#_base")
 
 CHATML_BOS = Dialect(
     name="chatml-bos",
+    families=("internlm",),
     source="Nous-Hermes-2-Mixtral, internlm3, Falcon-H1 templates",
     own_vocabulary=False,
     bos="<s>",
@@ -18,6 +19,7 @@ CHATML_BOS = Dialect(
 
 CHATML_BOS_EOS = Dialect(
     name="chatml-bos-eos",
+    families=("internlm",),
     source=f"{_JINJA_TESTS}#internlm/internlm2-chat-7b; zephyr-7b-gemma",
     own_vocabulary=False,
     bos="<s>",
@@ -27,6 +29,7 @@ CHATML_BOS_EOS = Dialect(
 
 HERMES3 = Dialect(
     name="hermes3",
+    families=("llama3",),
     source="NousResearch/Hermes-3, default template",
     own_vocabulary=False,
     bos="<|begin_of_text|>",
@@ -35,6 +38,7 @@ HERMES3 = Dialect(
 
 QWEN1_5 = Dialect(
     name="qwen1.5",
+    families=("qwen",),
     source=f"{_JINJA_TESTS}#Qwen/Qwen1.5-72B-Chat",
     own_vocabulary=False,
     default_system="You are a helpful assistant",
@@ -44,6 +48,7 @@ QWEN1_5 = Dialect(
 
 QWEN2 = Dialect(
     name="qwen2",
+    families=("qwen",),
     source=f"{_OLLAMA_TEMPLATES}#library/qwen2:0.5b",
     own_vocabulary=False,
     default_system="You are a helpful assistant.",
@@ -51,6 +56,7 @@ QWEN2 = Dialect(
 
 SMOLLM2 = Dialect(
     name="smollm2",
+    families=("openai",),
     source=f"{_OLLAMA_TEMPLATES}#library/smollm2:135m",
     own_vocabulary=False,
     default_system="You are a helpful AI assistant named SmolLM, trained by Hugging Face",
@@ -58,6 +64,7 @@ SMOLLM2 = Dialect(
 
 OPENCODER = Dialect(
     name="opencoder",
+    families=("openai",),
     source=f"{_OLLAMA_TEMPLATES}#library/opencoder",
     own_vocabulary=False,
     default_system="You are OpenCoder, created by OpenCoder Team.",
@@ -65,6 +72,7 @@ OPENCODER = Dialect(
 
 DBRX = Dialect(
     name="dbrx",
+    families=("openai",),
     source=f"{_OLLAMA_TEMPLATES}#library/dbrx:132b",
     own_vocabulary=False,
     separator_after_last=False,

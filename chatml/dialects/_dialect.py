@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from chatml._errors import ConfigError
+from chatml._errors import ConfigError, shown
 from chatml._messages import ROLE_PATTERN
 from chatml._special import OPENERS
 
+_WORD = re.compile(r"[A-Za-z0-9_-]")
 _NAMED_HEADERS = re.compile(r"\{role\}[^{}\n]+\{name\}|\{name\}")
 
 
@@ -33,6 +34,10 @@ class Dialect:
     own_vocabulary: bool = True
     """Whether `encoding` is what models of this dialect really use. False: their vocabulary is not embedded, so counts
     by `encoding` are estimates; load the model's `tokenizer.json` for exact ones."""
+
+    families: tuple[str, ...] = ()
+    """The families of special tokens (`data/special_tokens.json`) that the models' own vocabulary holds. Those of the
+    form `<|name|>` are escaped in every role, as are those of `encoding`."""
 
     start: str = "<|im_start|>"
     """The marker that opens a turn."""
@@ -74,8 +79,8 @@ class Dialect:
     """The token after everything, when the last message is an assistant's and no generation prompt follows;
     `template_kwargs["eos_token"]` replaces it."""
 
-    generation_prompt: str = ""
-    """What asks for a reply: `start`, "assistant", and `header_end` or nothing. Left empty: with `header_end`."""
+    prompt_has_header_end: bool = True
+    """Whether the generation prompt, which is `start` and "assistant", also has `header_end`."""
     prompts_after_assistant: bool = True
     """Whether a generation prompt is also written after an assistant message."""
     closes_last: bool = True
@@ -85,17 +90,39 @@ class Dialect:
     def markers(self) -> tuple[str, ...]:
         """The markers of the frame: what becomes an id in the encoding."""
         header_end = (self.header_end,) if self.header_end.strip() else ()
-        return tuple(
-            dict.fromkeys((self.start, self.end, *header_end, *re.findall(r"<\|[a-z_]+\|>", self.assistant_channel)))
-        )
+        channel = [text for text, special in split_channel(self.assistant_channel) if special]
+        return tuple(dict.fromkeys((self.start, self.end, *header_end, *channel)))
+
+    @property
+    def generation_prompt(self) -> str:
+        """What asks for a reply."""
+        return f"{self.start}assistant{self.header_end if self.prompt_has_header_end else ''}"
 
     def __post_init__(self) -> None:
-        if not self.generation_prompt:
-            object.__setattr__(self, "generation_prompt", f"{self.start}assistant{self.header_end}")
         for check in _CHECKS:
             problem = check(self)
             if problem:
-                raise ConfigError(problem, option=f"dialect {self.name!r}")
+                raise ConfigError(problem, option=f"dialect {shown(self.name)}")
+
+
+def split_channel(text: str) -> list[tuple[str, bool]]:
+    """Cut the channel part of a header into `(text, is a marker)`."""
+    return [(part, part.startswith("<|")) for part in re.split(r"(<\|[a-z_]+\|>)", text) if part]
+
+
+def _check_types(dialect: Dialect) -> str:
+    for field in fields(dialect):
+        value, kind = getattr(dialect, field.name), str(field.type)
+        if value is None and "None" in kind:
+            continue
+        if kind.startswith("tuple"):
+            if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+                continue
+            return f"{field.name} is {shown(value)}, expected a tuple of strings"
+        expected = bool if kind == "bool" else str
+        if not isinstance(value, expected):
+            return f"{field.name} is {shown(value)}, expected a value of type {expected.__name__}"
+    return ""
 
 
 def _check_markers(dialect: Dialect) -> str:
@@ -105,6 +132,8 @@ def _check_markers(dialect: Dialect) -> str:
             return f"marker {marker!r} is shorter than 3 characters or has white space around it"
         if marker[-1] in OPENERS:
             return f"marker {marker!r} ends in {marker[-1]!r}, with which a special token may begin"
+        if _WORD.match(marker[0]) or _WORD.match(marker[-1]):
+            return f"marker {marker!r} begins or ends in a character that roles and names are made of"
         inside = [other for other in markers if other != marker and marker in other]
         if inside:
             return f"marker {marker!r} is inside marker {inside[0]!r}, so neither can be read"
@@ -122,14 +151,40 @@ def _check_frame(dialect: Dialect) -> str:
         value = getattr(dialect, name)
         if value.strip():
             return f"{name} is {value!r}, expected white space or nothing"
-    heads = (f"{dialect.start}assistant", f"{dialect.start}assistant{dialect.header_end}")
-    if dialect.generation_prompt not in heads:
-        return f"generation_prompt is {dialect.generation_prompt!r}, expected {heads[0]!r} or {heads[1]!r}"
-    if dialect.assistant_channel and not dialect.header_end.strip():
-        return "assistant_channel needs a header_end that is a marker"
-    if dialect.named_header is not None and not _NAMED_HEADERS.fullmatch(dialect.named_header):
-        return f"named_header is {dialect.named_header!r}, expected '{{role}}...{{name}}' or '{{name}}'"
     return ""
+
+
+def _check_headers(dialect: Dialect) -> str:
+    channel, named = dialect.assistant_channel, dialect.named_header
+    if channel:
+        if not dialect.header_end.strip():
+            return "assistant_channel needs a header_end that is a marker"
+        if dialect.prompt_has_header_end or dialect.reply_header:
+            return (
+                "assistant_channel needs prompt_has_header_end=False and no reply_header: a reply has its own channel"
+            )
+        clash = [text for text, special in split_channel(channel) if special and text in _frame(dialect)]
+        if clash or not re.fullmatch(r"(<\|[a-z_]+\|>[A-Za-z0-9_ =-]*)+", channel):
+            return (
+                f"assistant_channel is {channel!r}, expected markers of its own of the form <|name|>, with text behind"
+            )
+    if dialect.reply_header and not dialect.prompt_has_header_end:
+        return "reply_header needs prompt_has_header_end: the same header asks for a reply and begins it"
+    if named is None:
+        return ""
+    if not _NAMED_HEADERS.fullmatch(named):
+        return f"named_header is {named!r}, expected '{{role}}...{{name}}' or '{{name}}'"
+    glue = named.removeprefix("{role}").removesuffix("{name}")
+    if len(glue) > 60 or _WORD.match(glue[:1]) or any(marker in glue for marker in dialect.markers):
+        return (
+            f"named_header joins role and name with {glue!r}, expected at most 60 characters, no marker, and first a "
+            "character that no role has"
+        )
+    return ""
+
+
+def _frame(dialect: Dialect) -> tuple[str, ...]:
+    return dialect.start, dialect.header_end, dialect.end
 
 
 def _check_roles(dialect: Dialect) -> str:
@@ -138,24 +193,37 @@ def _check_roles(dialect: Dialect) -> str:
     bad = [role for role in dialect.roles if not re.fullmatch(ROLE_PATTERN, role)]
     if bad:
         return f"role {bad[0]!r} does not have the form {ROLE_PATTERN}"
-    if "user" not in dialect.roles:
-        return "roles has no 'user'"
+    needed = ("user", "assistant", *(("system",) if dialect.default_system is not None else ()))
+    missing = [role for role in needed if role not in dialect.roles]
+    return f"roles has no {missing[0]!r}" if missing else ""
+
+
+def token_problem(token: object, markers: tuple[str, ...]) -> str:
+    """What keeps a string from being a bos or eos token that can be read and escaped; "" when nothing does."""
+    if not isinstance(token, str):
+        return "expected a string"
+    held = [marker for marker in markers if marker in token]
+    if held:
+        return f"which holds the marker {held[0]!r}"
+    if token != token.strip():
+        return "expected no white space around it"
+    if len(token) == 1 or "\\" in token:
+        return "expected 2 or more characters and no backslash, so that it can be escaped"
     return ""
 
 
 def _check_texts(dialect: Dialect) -> str:
-    texts = {"default_system": dialect.default_system or "", "bos": dialect.bos, "eos": dialect.eos}
-    for name, text in texts.items():
-        held = [marker for marker in dialect.markers if marker in text]
-        if held:
-            return f"{name} holds the marker {held[0]!r}"
-        if name != "default_system" and text != text.strip():
-            return f"{name} is {text!r}, expected no white space around it"
-        if name != "default_system" and (len(text) == 1 or "\\" in text):
-            return f"{name} is {text!r}, expected 2 or more characters and no backslash, so that it can be escaped"
-    if dialect.trims_leading_system and (dialect.default_system or "").strip() != (dialect.default_system or ""):
+    for name in ("bos", "eos"):
+        problem = token_problem(getattr(dialect, name), dialect.markers)
+        if problem:
+            return f"{name} is {getattr(dialect, name)!r}, {problem}"
+    text = dialect.default_system or ""
+    held = [marker for marker in dialect.markers if marker in text]
+    if held:
+        return f"default_system holds the marker {held[0]!r}"
+    if dialect.trims_leading_system and text.strip() != text:
         return "default_system has white space around it, which trims_leading_system takes off"
     return ""
 
 
-_CHECKS = (_check_markers, _check_frame, _check_roles, _check_texts)
+_CHECKS = (_check_types, _check_markers, _check_frame, _check_headers, _check_roles, _check_texts)

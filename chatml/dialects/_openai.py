@@ -9,7 +9,7 @@ OPENAI = Dialect(
     aliases=("openai-v0",),
     source="openai/openai-python@120d225b91a8:chatml.md",
     named_header="{role} name={name}",
-    generation_prompt="<|im_start|>assistant",
+    prompt_has_header_end=False,
 )
 
 AZURE = Dialect(
@@ -45,5 +45,5 @@ OPENAI_HARMONY = Dialect(
     separator="",
     assistant_channel="<|channel|>final",
     named_header="{role}:{name}",
-    generation_prompt="<|start|>assistant",
+    prompt_has_header_end=False,
 )

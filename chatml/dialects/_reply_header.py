@@ -16,6 +16,7 @@ PHI4 = Dialect(
 
 YI_CODER = Dialect(
     name="yi-coder",
+    families=("yi",),
     source="huggingface/huggingface.js@fe42e68017ff:packages/ollama-utils/src/chat-template-automap.ts#library/yi-coder:1.5b",
     own_vocabulary=False,
     roles=("system", "user", "assistant"),

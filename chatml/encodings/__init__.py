@@ -7,10 +7,9 @@ from chatml.encodings._load import load_encoding
 from chatml.encodings._names import encoding_names, special_tokens
 from chatml.encodings._registry import get_encoding
 from chatml.encodings._small import small_encoding
-from chatml.encodings._text import count_ordinary, decode_bytes, encode_ordinary
+from chatml.encodings._text import decode_bytes, encode_ordinary
 
 __all__ = [
-    "count_ordinary",
     "decode_bytes",
     "encode_ordinary",
     "encoding_names",

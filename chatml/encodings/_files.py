@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from chatml._errors import EncodingError
@@ -14,7 +17,7 @@ from chatml.encodings._tiktoken_file import read_ranks
 from chatml.encodings._tokenizer_json import Parts, check_id, convert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import tiktoken
 
@@ -29,6 +32,7 @@ def read_encoding(
     allow_normalizer: bool,
 ) -> tiktoken.Encoding:
     """Do the work of `load_encoding`. Errors do not name the file yet."""
+    _check_kinds(special_tokens)
     content = _read(path)
     if content.lstrip().removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         parts = _from_json(content, pattern, allow_normalizer)
@@ -40,8 +44,20 @@ def read_encoding(
     return _build(name, parts)
 
 
+def _check_kinds(special_tokens: object) -> None:
+    if special_tokens is None:
+        return
+    if not isinstance(special_tokens, Mapping):
+        raise EncodingError(f"special_tokens is {type(special_tokens).__name__}, expected a mapping of str to int")
+    for spelling in special_tokens:
+        if not isinstance(spelling, str):
+            raise EncodingError(f"special_tokens has {type(spelling).__name__} for a token, expected str")
+
+
 def _read(path: str) -> bytes:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a device may never end, a FIFO may never begin
+            raise EncodingError("this is not a regular file", hint=f"expected {_FORMATS}")
         with open(path, "rb") as file:
             content = file.read()
     except (OSError, ValueError) as error:
@@ -109,6 +125,12 @@ def _check_special_tokens(parts: Parts) -> None:
             raise EncodingError(f"the special tokens {spellings[number]!r} and {spelling!r} have the same id {number}")
         if tokens.get(number, encoded) != encoded:
             raise EncodingError(f"the special token {spelling!r} has the id {number} of the token {tokens[number]!r}")
+        ordinary = parts.ranks.get(encoded, number)
+        if ordinary != number:
+            raise EncodingError(
+                f"the special token {spelling!r} has the id {number}, but is also an ordinary token with id {ordinary}",
+                hint="tiktoken would mix them up",
+            )
 
 
 def _build(name: str, parts: Parts) -> tiktoken.Encoding:

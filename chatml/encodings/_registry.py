@@ -40,8 +40,7 @@ def encoding_arguments(name: str) -> dict[str, Any]:
     spec = encoding_spec(name)
     with _lock:
         if spec.vocabulary not in _ranks:
-            tokens = read_vocabulary(spec.vocabulary)
-            _ranks[spec.vocabulary] = dict(zip(tokens, range(len(tokens)), strict=True))
+            _ranks[spec.vocabulary] = {token: rank for rank, token in enumerate(read_vocabulary(spec.vocabulary))}
     return {
         "name": name,
         "pat_str": spec.pattern,

@@ -45,11 +45,6 @@ def encode_around(encoding: tiktoken.Encoding, text: str, pieces: Iterable[tuple
     return ids + encoding.encode_ordinary(text[done:])
 
 
-def count_ordinary(encoding: tiktoken.Encoding, text: str) -> int:
-    """Count the ids of `encode_ordinary`."""
-    return len(encode_ordinary(encoding, text))
-
-
 def decode_bytes(encoding: tiktoken.Encoding, ids: Sequence[int]) -> bytes:
     """Decode ids, special ones to their spelling. The bytes need not be UTF-8: a token may end within a character.
 

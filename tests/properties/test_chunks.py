@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from strategies import Messages, catches, chunked, conversations, fitted, mutated, options, soups
 
 from chatml import Prompt, RenderError, Segment, StreamParser, render
+from chatml._grammar import Grammar
 from chatml.dialects import DIALECTS, Dialect
 
 
@@ -93,13 +94,18 @@ def test_unescaped_content_in_any_chunking(data: st.DataObject, messages: Messag
 
 
 class HoldsNothingBack(StreamParser):
-    def _held_back(self, text: str) -> int:  # noqa: ARG002 the name of the parameter is the method's
-        return 0
+    most = 0
+
+    def __init__(self, *, dialect: Dialect) -> None:
+        super().__init__(dialect=dialect)
+        grammar = Grammar(dialect)
+        right = grammar.held_back
+        grammar.held_back = lambda text, start: min(right(text, start), self.most)  # type: ignore[method-assign]
+        self._machine.grammar = grammar
 
 
-class HoldsTooLittleBack(StreamParser):
-    def _held_back(self, text: str) -> int:
-        return min(super()._held_back(text), 4)
+class HoldsTooLittleBack(HoldsNothingBack):
+    most = 4
 
 
 class LosesTheEnd(StreamParser):

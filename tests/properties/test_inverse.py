@@ -88,7 +88,7 @@ def test_rejecting_raises_or_keeps_the_text(messages: Messages, given_options: d
         if injected is None:
             assert parse(text, dialect=dialect) == list(prompt.messages)
         else:
-            content = prompt.messages[injected.message].text
+            content = fitted(messages, dialect)[injected.message]["content"]
             assert content[injected.start : injected.end] == injected.token
 
 
