@@ -58,6 +58,7 @@ def slope(sizes: Sequence[int], make: Callable[[int], Action], runs: int = 3) ->
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, with columns of one width."""
+    rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:

@@ -51,7 +51,7 @@ def startup() -> str:
         )
     bare, added = times["bare"], (times["import"] - times["bare"]) * 1000
     rows = [
-        ["import chatml", "bare Python", f"+{added:.1f} ms", "+5 ms"],
+        ["import chatml", "bare Python", f"{added:+.1f} ms", "+5 ms"],
         ["chatml --version", "bare Python", f"{times['version'] / bare:.2f}", "2"],
         ["chatml --help", "bare Python", f"{times['help'] / bare:.2f}", ""],
         [
