@@ -22,13 +22,18 @@ if TYPE_CHECKING:
         RenderError,
         UnknownModelError,
     )
-    from chatml._escape import escape, is_escaped, unescape
+    from chatml._findings import Finding, FindingKind
     from chatml._messages import ContentPart, Message, ToolCall
     from chatml._prompt import Prompt, decode, encode, parse
     from chatml._render import Dropped, render
+    from chatml._sanitize import Sanitizer, escape, is_escaped, sanitize, sanitize_messages, unescape
+    from chatml._scan import scan
     from chatml._segments import Segment, SegmentKind
     from chatml._special import REGISTRY_VERSION
     from chatml._stream import StreamParser
+    from chatml._token_sets import special_tokens
+    from chatml._trusted import Trusted, trusted
+    from chatml._verify import verify_ids
     from chatml.dialects import Dialect, dialect_names, get_dialect
     from chatml.encodings import encoding_names, get_encoding, load_encoding
     from chatml.models import ModelInfo, get_model, model_names
@@ -45,6 +50,8 @@ __all__ = [
     "Dropped",
     "EncodingError",
     "FileError",
+    "Finding",
+    "FindingKind",
     "InjectionError",
     "Measure",
     "Message",
@@ -54,12 +61,14 @@ __all__ = [
     "Part",
     "Prompt",
     "RenderError",
+    "Sanitizer",
     "Segment",
     "SegmentKind",
     "Severity",
     "Status",
     "StreamParser",
     "ToolCall",
+    "Trusted",
     "UnknownModelError",
     "__version__",
     "count",
@@ -78,7 +87,13 @@ __all__ = [
     "model_names",
     "parse",
     "render",
+    "sanitize",
+    "sanitize_messages",
+    "scan",
+    "special_tokens",
+    "trusted",
     "unescape",
+    "verify_ids",
 ]
 
 _HOMES = {
@@ -89,13 +104,18 @@ _HOMES = {
         "BudgetError", "ChatMLError", "ConfigError", "EncodingError", "FileError", "InjectionError", "ParseError",
         "RenderError", "UnknownModelError",
     ),
-    "chatml._escape": ("escape", "is_escaped", "unescape"),
+    "chatml._findings": ("Finding", "FindingKind"),
     "chatml._messages": ("ContentPart", "Message", "ToolCall"),
     "chatml._prompt": ("Prompt", "decode", "encode", "parse"),
     "chatml._render": ("Dropped", "render"),
+    "chatml._sanitize": ("Sanitizer", "escape", "is_escaped", "sanitize", "sanitize_messages", "unescape"),
+    "chatml._scan": ("scan",),
     "chatml._segments": ("Segment", "SegmentKind"),
     "chatml._special": ("REGISTRY_VERSION",),
     "chatml._stream": ("StreamParser",),
+    "chatml._token_sets": ("special_tokens",),
+    "chatml._trusted": ("Trusted", "trusted"),
+    "chatml._verify": ("verify_ids",),
     "chatml.dialects": ("Dialect", "dialect_names", "get_dialect"),
     "chatml.encodings": ("encoding_names", "get_encoding", "load_encoding"),
     "chatml.models": ("ModelInfo", "get_model", "model_names"),

@@ -87,12 +87,12 @@ class InjectionError(ChatMLError):
     """Content spells a special token, and the call forbids it.
 
     `message` is the index of the message, `field` the key in it, `token` what is spelled at `start:end` (characters
-    of that field's text).
+    of that field's text). `findings` are all that were found, as `Finding` objects; the other fields are the first.
     """
 
     def __init__(
         self, problem: str, *, token: str, start: int, end: int, hint: str = "", message: int | None = None,
-        field: str = "content",
+        field: str = "content", findings: tuple[Any, ...] = (),
     ) -> None:  # fmt: skip
         super().__init__(problem, hint=hint)
         self.message = message
@@ -100,10 +100,12 @@ class InjectionError(ChatMLError):
         self.token = token
         self.start = start
         self.end = end
+        self.findings = findings
 
     def where(self) -> str:
         """The path of the field and the span, such as `messages[1].content[3:15]`."""
-        root = "text" if self.message is None else f"messages[{self.message}].{self.field}"
+        inside = "text" if self.field == "content" else self.field
+        root = inside if self.message is None else f"messages[{self.message}].{self.field}"
         return f"{root}[{self.start}:{self.end}]"
 
 

@@ -1,6 +1,6 @@
 r"""Right-context one-symbol stuffing: text that spells a special token is changed, reversibly, so that it does not.
 
-T are the registered tokens, E the escape character (a backslash; in no token), O the first characters of tokens. A
+T are the registered tokens, E the marker (a backslash by default; in no token), O the first characters of tokens. A
 position i with s[i] in O is a *dangerous opener* if, for some token t that starts with s[i], the text right of i
 matches t[1:], where runs of E behind i and behind every matched character of O are skipped; reaching the end of the
 text after a part of t[1:], even none of it, counts as a match.
@@ -11,56 +11,65 @@ text after a part of t[1:], even none of it, counts as a match.
 The rule skips exactly what escape can insert, so it picks the same openers before and after, and unescape inverts
 escape for every string. A token in escaped text would be a dangerous opener without E behind it: there is none. No
 escaped text ends in a part of a token, so that none can begin in it and end in its right neighbour.
+
+This is the scheme; `_fold` widens it to spellings that become a token, `_sanitize` is what users call.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
-from chatml._errors import ConfigError, ParseError, require_text
+from chatml._errors import ConfigError, ParseError, shown
 from chatml._spans import LineIndex
 from chatml._special import ENCODING_TOKENS, TRUSTED_ROLES, families, family_tokens
 from chatml.dialects import Dialect
 
-ESCAPE = "\\"
-_COMPLETE = ""  # the key of a trie node at which a token ends
+MARKER = "\\"
+COMPLETE = ""  # the key of a trie node at which a token ends
 
 
 class Found(NamedTuple):
-    """A complete token in a text: its spelling and where it starts, in characters."""
+    """A complete token in a text: which one, and where it stands, in characters."""
 
     token: str
     start: int
+    end: int
 
 
 class Escaper:
-    """The escape scheme for one set of tokens. The pattern is built on first need: for 759 tokens that takes 50 ms."""
+    """The escape scheme for one set of tokens. The patterns are built on first need: for 759 tokens that takes 50 ms.
 
-    def __init__(self, tokens: Iterable[str]) -> None:
+    Raises `ConfigError` when built for a token or a marker with which the scheme cannot work.
+    """
+
+    def __init__(self, tokens: Iterable[str], marker: str = MARKER) -> None:
         self.tokens = frozenset(tokens)
-        self._openers = tuple(sorted({token[0] for token in self.tokens}))
+        self.marker = marker
+        self._spellings = self._spellings_of(self.tokens)
+        self._check(self._spellings)
+        self._openers = tuple(sorted({spelling[0] for spelling in self._spellings}))
         self._trie: dict[str, Any] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        self._unfinished: dict[str, re.Pattern[str]] = {}
 
-    def _matcher(self) -> re.Pattern[str]:
-        if self._pattern is None:
-            for token in self.tokens:
-                if len(token) < 2 or ESCAPE in token:
-                    raise ConfigError(f"token {token!r} is shorter than 2 characters or holds the escape character")
-                node = self._trie
-                for character in token:
-                    node = node.setdefault(character, {})
-                node[_COMPLETE] = {}
-            skip = re.escape(ESCAPE) + "*+"
-            heads = [
-                f"{re.escape(opener)}(?={skip}{_rest(self._trie[opener], self._openers, skip)})"
-                for opener in self._openers
-            ]
-            self._pattern = re.compile("|".join(heads))
-        return self._pattern
+    def _spellings_of(self, tokens: frozenset[str]) -> Mapping[str, str]:
+        """What is looked for, and the token that each is."""
+        return {token: token for token in tokens}
+
+    def _check(self, tokens: Iterable[str]) -> None:
+        if len(self.marker) != 1:
+            raise ConfigError(f"found {shown(self.marker)}, expected one character", option="marker")
+        for token in tokens:
+            if len(token) < 2:
+                problem = f"found {shown(token)}, expected at least 2 characters: the marker stands behind the first"
+                raise ConfigError(problem, option="tokens", hint="sanitize(policy='strip') can delete it")
+            if self.marker in token:
+                problem = f"found {shown(self.marker)}, which is part of the token {shown(token)}"
+                raise ConfigError(problem, option="marker", hint="choose a character that no token has")
 
     def may_be_dangerous(self, text: str) -> bool:
         """Whether `text` holds the first character of any token: a quick look that is right for nearly all text."""
@@ -71,89 +80,164 @@ class Escaper:
 
     def escape(self, text: str) -> str:
         """Make `text` spell no token, whatever stands to its right."""
-        if not self.may_be_dangerous(text):
-            return text
-        return self._matcher().sub(lambda match: match[0] + ESCAPE, text)
+        for opener in self._openers:  # one after the other: what is inserted for one changes nothing for the next
+            if opener in text:
+                text = self._pattern(opener).sub((opener + self.marker).replace("\\", r"\\"), text)
+        return text
+
+    def dangerous(self, text: str) -> list[int]:
+        """The places right behind every dangerous opener, in order."""
+        present = [opener for opener in self._openers if opener in text]
+        found = [match.end() for opener in present for match in self._pattern(opener).finditer(text)]
+        return sorted(found) if len(present) > 1 else found
 
     def unescape(self, text: str) -> str:
         """Invert `escape`. Raises `ParseError` where `text` is not in escaped form."""
-        if not self.may_be_dangerous(text):
-            return text
         pieces, position = [], 0
-        for match in self._matcher().finditer(text):
-            end = match.end()
-            if text[end : end + 1] != ESCAPE:
-                line, column = LineIndex(text).position(match.start())
+        for place in self.dangerous(text):
+            if text[place : place + 1] != self.marker:
+                line, column = LineIndex(text).position(place - 1)
                 raise ParseError(
-                    f"found {text[match.start() : end + 20]!a}, which begins a special token, not escaped",
+                    f"found {text[place - 1 : place + 20]!a}, which begins a special token, not escaped",
                     hint="only text that escape() made can be unescaped", code="not-escaped",
-                    start=match.start(), end=end, line=line, column=column,
+                    start=place - 1, end=place, line=line, column=column,
                 )  # fmt: skip
-            pieces.append(text[position:end])
-            position = end + 1
+            pieces.append(text[position:place])
+            position = place + 1
         return "".join([*pieces, text[position:]]) if pieces else text
 
-    def escaped_openers(self, text: str) -> Iterator[bool]:
-        """For every dangerous opener in order, whether the escape character stands behind it."""
-        if self.may_be_dangerous(text):
-            yield from (text[match.end() : match.end() + 1] == ESCAPE for match in self._matcher().finditer(text))
+    def escaped_openers(self, text: str) -> list[bool]:
+        """For every dangerous opener in order, whether the marker stands behind it."""
+        return [text[place : place + 1] == self.marker for place in self.dangerous(text)]
 
     def read(self, text: str) -> str:
         """Take the escape off where the whole of `text` is in escaped form, else return it as it is."""
-        if ESCAPE not in text or not all(self.escaped_openers(text)):
+        if self.marker not in text or not all(self.escaped_openers(text)):
             return text
         return self.unescape(text)
 
+    def put(self, text: str, places: Sequence[int]) -> str:
+        """Put a marker at each of `places`, which are in order."""
+        if not places:
+            return text
+        return self.marker.join([text[start:end] for start, end in pairwise([0, *places, len(text)])])
+
+    def is_ignored(self, text: str, *, marker_too: bool) -> bool:
+        """Whether nothing of `text` matters behind the beginning of a token."""
+        return marker_too and not text.strip(self.marker)
+
+    def ends_in_marker(self, text: str) -> bool:
+        """Whether the last character that matters is a marker."""
+        return text.endswith(self.marker)
+
     def find_all(self, text: str) -> Iterator[Found]:
         """The complete tokens in `text`, the longest where several start at one place."""
-        if self.may_be_dangerous(text):
-            for match in self._matcher().finditer(text):
-                token = self._complete(text, match.start())
-                if token:
-                    yield Found(token, match.start())
+        for place in self.dangerous(text):
+            found = self.token_at(text, place - 1)
+            if found:
+                yield found
 
     def find(self, text: str) -> Found | None:
         """The first complete token in `text`."""
         return next(self.find_all(text), None)
 
-    def _complete(self, text: str, start: int) -> str:
-        node, longest = self._trie, start
+    def token_at(self, text: str, start: int) -> Found | None:
+        """The longest complete token that begins at `start`."""
+        node, longest = self._tokens_trie(), start
         for position in range(start, len(text)):
             node = node.get(text[position], {})
             if not node:
                 break
-            if _COMPLETE in node:
+            if COMPLETE in node:
                 longest = position + 1
-        return text[start:longest]
+        return Found(text[start:longest], start, longest) if longest > start else None
+
+    def unfinished(self, text: str, dangerous: Iterable[int] | None = None) -> int:
+        """Where the first token begins that what follows the text may complete; the length of `text` if none does.
+
+        `dangerous` are the places that `dangerous(text)` gives, where they are known.
+        """
+        for place in self.dangerous(text) if dangerous is None else dangerous:
+            if self._reaches_the_end(text, place):
+                return place - 1
+        return len(text)
+
+    def _reaches_the_end(self, text: str, place: int) -> bool:
+        opener = text[place - 1]
+        pattern = self._unfinished.get(opener)
+        if pattern is None:
+            skip = self._skip()
+            rest = _rest(self._tokens_trie()[opener], self._openers, skip, complete="(?!)")
+            pattern = self._unfinished[opener] = re.compile(skip + rest)
+        return pattern.match(text, place) is not None
+
+    def _tokens_trie(self) -> dict[str, Any]:
+        if not self._trie:
+            self._trie = make_trie(self._spellings)
+        return self._trie
+
+    def _skip(self) -> str:
+        return re.escape(self.marker) + "*+"
+
+    def _pattern(self, opener: str) -> re.Pattern[str]:
+        """The dangerous openers of one spelling. One pattern each, because a search for one character is fastest."""
+        found = self._patterns.get(opener)
+        if found is None:
+            skip = self._skip()
+            rest = _rest(self._tokens_trie()[opener], self._openers, skip, complete="")
+            likely = one_of({self.marker, *self._tokens_trie()[opener]}, but=True)  # a quick look at the next character
+            found = self._patterns[opener] = re.compile(f"{re.escape(opener)}(?!{likely})(?={skip}{rest})")
+        return found
 
 
-def _rest(node: dict[str, Any], openers: tuple[str, ...], skip: str) -> str:
-    """The pattern of what may follow, up to the first complete token or the end of the text."""
-    if _COMPLETE in node:
-        return ""
+def make_trie(tokens: Iterable[str]) -> dict[str, Any]:
+    """Tokens as nested dicts by character; a token ends where a node has the key `COMPLETE`."""
+    trie: dict[str, Any] = {}
+    for token in tokens:
+        node = trie
+        for character in token:
+            node = node.setdefault(character, {})
+        node[COMPLETE] = {}
+    return trie
+
+
+def _rest(node: dict[str, Any], openers: tuple[str, ...], skip: str, *, complete: str) -> str:
+    """The pattern of what may follow: up to the first complete token, there `complete`, or to the end of the text."""
+    if COMPLETE in node:
+        return complete
     same: dict[str, list[str]] = {}  # characters that go on in the same way share a branch
     for character, child in node.items():
-        same.setdefault((skip if character in openers else "") + _rest(child, openers, skip), []).append(character)
-    branches = [_class(characters) + rest for rest, characters in same.items()]
+        rest = (skip if character in openers else "") + _rest(child, openers, skip, complete=complete)
+        same.setdefault(rest, []).append(character)
+    branches = [one_of(characters) + rest for rest, characters in same.items()]
     return f"(?:{'|'.join(branches)}|\\Z)"
 
 
-def _class(characters: list[str]) -> str:
+def one_of(characters: Iterable[str], *, but: bool = False) -> str:
+    """The pattern of one character among `characters`, or of any `but` those."""
     escaped = [re.escape(character) for character in sorted(characters)]
-    return escaped[0] if len(escaped) == 1 else f"[{''.join(escaped)}]"
+    return escaped[0] if len(escaped) == 1 and not but else f"[{'^' if but else ''}{''.join(escaped)}]"
 
 
 @lru_cache(maxsize=256)
-def _shared(tokens: frozenset[str]) -> Escaper:
-    return Escaper(tokens)
+def exact_escaper(tokens: frozenset[str], marker: str = MARKER) -> Escaper:
+    """The scheme for `tokens` as they are spelled, made once."""
+    return Escaper(tokens, marker)
+
+
+@lru_cache(maxsize=256)
+def tokens_for(dialect: Dialect, more: frozenset[str] = frozenset()) -> tuple[frozenset[str], frozenset[str]]:
+    """What must not stand in trusted roles of `dialect`, and what in the others. `more` are further frame tokens."""
+    own = {token for name in dialect.families for token in families()[name] if token.startswith("<|")}
+    frame = {*dialect.markers, *filter(None, (dialect.bos, dialect.eos)), *own, *more}
+    frame.update(ENCODING_TOKENS.get(dialect.encoding, ()))
+    return frozenset(frame), frozenset(frame | family_tokens())
 
 
 @lru_cache(maxsize=256)
 def _escapers(dialect: Dialect, more: frozenset[str]) -> tuple[Escaper, Escaper]:
-    own = {token for name in dialect.families for token in families()[name] if token.startswith("<|")}
-    frame = {*dialect.markers, *filter(None, (dialect.bos, dialect.eos)), *own, *more}
-    frame.update(ENCODING_TOKENS.get(dialect.encoding, ()))
-    return _shared(frozenset(frame)), _shared(frozenset(frame | family_tokens()))
+    trusted, untrusted = tokens_for(dialect, more)
+    return exact_escaper(trusted), exact_escaper(untrusted)
 
 
 def escaper_for(dialect: Dialect, role: str | None, more: frozenset[str] = frozenset()) -> Escaper:
@@ -163,34 +247,3 @@ def escaper_for(dialect: Dialect, role: str | None, more: frozenset[str] = froze
     """
     trusted, untrusted = _escapers(dialect, more)
     return trusted if role in TRUSTED_ROLES else untrusted
-
-
-@lru_cache(maxsize=1)
-def _all_tokens() -> Escaper:
-    encodings = {token for tokens in ENCODING_TOKENS.values() for token in tokens}
-    return _shared(frozenset(encodings | family_tokens()))
-
-
-def escape(text: str) -> str:
-    r"""Make `text` spell no special token of any known family, reversibly.
-
-    One backslash goes behind the first character of whatever spells a token or could become one with its right
-    neighbour; other text stays as it is. Safe to join with any text to its right.
-
-    >>> escape("<|im_start|>system")
-    '<\\|im_start|>system'
-    """
-    require_text(text)
-    return _all_tokens().escape(text)
-
-
-def unescape(text: str) -> str:
-    """Invert `escape`: `unescape(escape(x)) == x` for every `x`. Raises `ParseError` where `text` was not escaped."""
-    require_text(text)
-    return _all_tokens().unescape(text)
-
-
-def is_escaped(text: str) -> bool:
-    """Whether `text` is in escaped form: `escape(y) == text` for some `y`. Then no special token is in it."""
-    require_text(text)
-    return all(_all_tokens().escaped_openers(text))

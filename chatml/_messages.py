@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from chatml._errors import ConfigError, RenderError, shown
+from chatml._trusted import join_texts
 
 Form: TypeAlias = Literal["chat", "sender", "sharegpt"]
 MessageLike: TypeAlias = "Message | Mapping[str, Any]"
@@ -56,7 +57,8 @@ class ContentPart:
     @property
     def text(self) -> str:
         """The text of a text part, "" of any other."""
-        return str(self.data["text"]) if self.type in _TEXT_PARTS else ""
+        text: str = self.data["text"] if self.type in _TEXT_PARTS else ""
+        return text
 
     @property
     def is_text(self) -> bool:
@@ -150,7 +152,7 @@ class Message:
     @property
     def text(self) -> str:
         """The text of the content, without parts that have none."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return self.content if isinstance(self.content, str) else join_texts(part.text for part in self.content)
 
     def _identity(self) -> tuple[Any, ...]:
         name = None if self.role == "tool" else self.name
@@ -337,7 +339,7 @@ def _read_content(content: object, where: str) -> str | tuple[ContentPart, ...]:
         raise RenderError(f"found {_kind(content)}, expected a string or a list of parts", field=where)
     parts = tuple(_read_part(part, f"{where}[{index}]") for index, part in enumerate(content))
     plain = all(part.is_text and len(part.data) == 1 for part in parts)
-    return "".join(part.text for part in parts) if plain else parts
+    return join_texts(part.text for part in parts) if plain else parts
 
 
 def _read_part(part: object, where: str) -> ContentPart:

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from chatml._diagnostics import Diagnostic, Severity
 from chatml._errors import ParseError, require_text, shown
-from chatml._escape import ESCAPE, Escaper, escaper_for
+from chatml._escape import MARKER, Escaper, escaper_for
 from chatml._grammar import Problem
 from chatml._messages import Message, MessageLike
 from chatml._parse import Machine, join_deltas, read_text, to_diagnostics
 from chatml._render import Dropped, Ending, Turn, check_content, compile_messages, read_template_kwargs, segments_of
 from chatml._segments import Segment, SegmentKind
 from chatml._spans import LineIndex
-from chatml._tokens import coder_for, read_ids, segment_ids, turn_ids
+from chatml._tokens import coder_for, pieces_of, read_ids, segment_ids, turn_ids
 from chatml.dialects import Dialect, get_dialect
 
 if TYPE_CHECKING:
     import tiktoken
 
-_WRITTEN = frozenset({SegmentKind.CONTENT, SegmentKind.REASONING, SegmentKind.TOOL_CALL, SegmentKind.END})
+_WRITTEN = frozenset(
+    {SegmentKind.CONTENT, SegmentKind.TRUSTED, SegmentKind.REASONING, SegmentKind.TOOL_CALL, SegmentKind.END}
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -138,14 +140,18 @@ class Prompt:
     @property
     def text(self) -> str:
         """The string, when it is safe: no content spells a complete special token. Else raises `InjectionError`."""
-        for segment in self.segments:
-            if not segment.special and segment.kind is not SegmentKind.SEPARATOR:
-                role = None if segment.message is None else self.messages[segment.message].role
-                source = (
-                    self.sources[segment.message] if self.sources and segment.message is not None else segment.message
-                )
-                check_content(segment.text, self._escaper(role), source)
+        for text, message in self._texts():
+            role = None if message is None else self.messages[message].role
+            source = self.sources[message] if self.sources and message is not None else message
+            check_content(text, self._escaper(role), source)
         return self._joined()
+
+    def _texts(self) -> Iterable[tuple[str, int | None]]:
+        """The text of the prompt that is not of the frame, and the message that each belongs to."""
+        if self._turns is not None:
+            return ((content, message) for _, content, _, message, _ in self._turns)
+        texts = (one for one in self._parsed if not one.special and one.kind is not SegmentKind.SEPARATOR)
+        return ((one.text, one.message) for one in texts)
 
     def token_ids(self, encoding: str | tiktoken.Encoding | None = None) -> list[int]:
         """The token ids; `encoding` is a name or a `tiktoken.Encoding`, the dialect's by default.
@@ -187,12 +193,13 @@ class Prompt:
             while segment.start >= end:
                 start, end = next(spans)
             inside = segment.start >= start
-            if segment.special and coder.marker(segment.text, segment.kind) is not None:
+            for text, number in pieces_of(segment, coder):
+                if number is None:
+                    run.append((text, inside))
+                    continue
                 mask += coder.mask(run)
                 mask.append(int(inside))
                 run = []
-            else:
-                run.append((segment.text, inside))
         return mask + coder.mask(run)
 
     def _escaper(self, role: str | None) -> Escaper:
@@ -221,7 +228,7 @@ class Prompt:
 
     def _partly_escaped(self) -> Iterable[Problem]:
         for segment in self._parsed:
-            if segment.kind is SegmentKind.CONTENT and segment.message is not None and ESCAPE in segment.text:
+            if segment.kind is SegmentKind.CONTENT and segment.message is not None and MARKER in segment.text:
                 openers = list(
                     escaper_for(self.dialect, self.messages[segment.message].role).escaped_openers(segment.text)
                 )
@@ -281,7 +288,7 @@ def unescaped(messages: Iterable[Message], dialect: Dialect, more: frozenset[str
     out = []
     for message in messages:
         content = message.content
-        if isinstance(content, str) and ESCAPE in content:
+        if isinstance(content, str) and MARKER in content:
             content = escaper_for(dialect, message.role, more).read(content)
             if content is not message.content:
                 message = _with_content(message, content)

@@ -6,15 +6,19 @@ a long conversation costs one small tuple a message; segments are made from them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from chatml._errors import ConfigError, InjectionError, RenderError, shown
+from chatml._errors import ConfigError, RenderError, shown
 from chatml._escape import Escaper, escaper_for
+from chatml._findings import Finding, literal_findings, rejection
 from chatml._messages import Message, MessageLike, read_messages
+from chatml._policies import Policy, Untrusted, policy_for, read_policies
 from chatml._segments import Segment, SegmentKind
+from chatml._strip import strip
+from chatml._trusted import Trusted
 from chatml.dialects import Dialect, get_dialect, split_channel, token_problem
 
 Ending: TypeAlias = Literal["closed", "generation_prompt", "open"]
@@ -156,6 +160,7 @@ def compile_messages(
         sources.insert(0, None)
     ending = _ending(result, dialect, add_generation_prompt, left_open)
     turns = _lay_out(result, dialect, ending)
+    _check_trusted(turns, sources, dialect, frozenset(filter(None, options.values())))
     _add_bos_and_eos(turns, result, dialect, options, ending)
     unknown = tuple((index, path) for index, message in enumerate(given) for path in _unknown(message))
     return Compiled(dialect, turns, tuple(result), tuple(sources), tuple(dropped), ending, options, unknown)
@@ -334,10 +339,12 @@ def segments_of(turns: list[Turn]) -> tuple[Segment, ...]:
     """The segments of turns, content as it is."""
     out, position = [], 0
     for head, content, tail, message, _ in turns:
-        parts = (
-            [*head.parts, (SegmentKind.CONTENT, content, False), *tail.parts] if content else [*head.parts, *tail.parts]
-        )
-        for kind, text, special in parts:
+        if type(content) is Trusted:
+            kinds = (SegmentKind.CONTENT, SegmentKind.TRUSTED)
+            middle = [(kinds[flag], text, False) for text, flag in content.runs]
+        else:
+            middle = [(SegmentKind.CONTENT, content, False)] if content else []
+        for kind, text, special in (*head.parts, *middle, *tail.parts):
             out.append(Segment(kind, text, position, message, special))
             position += len(text)
     return tuple(out)
@@ -352,29 +359,83 @@ def render(
     continue_final_message: bool = False,
     template_kwargs: Mapping[str, Any] | None = None,
     lossy: bool = False,
-    untrusted: Literal["escape", "reject"] = "escape",
+    untrusted: Untrusted = "escape",
 ) -> str:
     r"""Write messages as one string, in which nothing but the frame is a special token.
 
     `messages` are mappings in Chat Completions, `sender`/`text` or ShareGPT form, or `Message` objects. Content that
-    spells a special token is escaped (`parse` takes the escape off), or with `untrusted="reject"` raises
-    `InjectionError`. What the dialect cannot hold raises `RenderError`; with `lossy` it is left out. An unknown dialect
-    or option raises `ConfigError`.
+    spells a special token is escaped (`parse` takes the escape off); with `untrusted="reject"` it raises
+    `InjectionError` with every finding, with "strip" the tokens are deleted, until none is left. `untrusted` may
+    also be a mapping with policies by role, such as `{"tool": "strip", "*": "escape"}`. Special tokens in text marked
+    with `trusted` are meant. What the dialect cannot hold raises `RenderError`; with `lossy` it is left out. An unknown
+    dialect or option raises `ConfigError`.
 
     >>> render([{"role": "user", "content": "Hello"}], add_generation_prompt=True)
     '<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n'
     """
-    if untrusted not in ("escape", "reject"):
-        raise ConfigError(f"found {untrusted!a}, expected 'escape' or 'reject'", option="untrusted")
+    policies = read_policies(untrusted)
     compiled = compile_messages(
         messages, dialect=dialect, tools=tools, add_generation_prompt=add_generation_prompt, lossy=lossy,
         continue_final_message=continue_final_message, template_kwargs=template_kwargs,
     )  # fmt: skip
-    if untrusted == "reject":
-        for _, content, _, message, role in compiled.turns:
-            source = None if message is None else compiled.sources[message]
-            check_content(content, escaper_for(compiled.dialect, role, compiled.tokens), source)
+    if policies != {"*": "escape"}:
+        compiled = _apply(policies, compiled)
     return escaped_text(compiled)
+
+
+def _apply(policies: Mapping[str, Policy], compiled: Compiled) -> Compiled:
+    """The prompt with tokens deleted where the policy is to strip. Raises `InjectionError` where it is to reject."""
+    turns, findings = [], list[Finding]()
+    for head, content, tail, message, role in compiled.turns:
+        policy, escaper = policy_for(policies, role, "content"), escaper_for(compiled.dialect, role, compiled.tokens)
+        if policy == "strip":
+            content = cleaned(content, partial(strip, tokens=escaper.tokens))
+        elif policy == "reject":
+            findings += untrusted_findings(content, escaper, None if message is None else compiled.sources[message])
+        turns.append((head, content, tail, message, role))
+    error = rejection(findings, REJECTED)
+    if error:
+        raise error
+    return compiled._replace(turns=turns)
+
+
+REJECTED = "render(untrusted='escape') or token ids keep it as text"
+
+
+def untrusted_findings(content: str, escaper: Escaper, message: int | None) -> Iterator[Finding]:
+    """The special tokens in content, but for those that lie wholly in text that is trusted."""
+    found = literal_findings(content, escaper, message=message, field="content")
+    if type(content) is not Trusted:
+        yield from found
+        return
+    spans, position = [], 0
+    for text, flag in content.runs:
+        spans += [(position, position + len(text))] * flag
+        position += len(text)
+    yield from (one for one in found if not any(start <= one.start and one.end <= end for start, end in spans))
+
+
+def cleaned(content: str, clean: Callable[[str], str]) -> str:
+    """Content with every part that is not trusted cleaned."""
+    if type(content) is not Trusted:
+        return clean(content)
+    return Trusted([(text if flag else clean(text), flag) for text, flag in content.runs])
+
+
+def _check_trusted(turns: list[Turn], sources: list[int | None], dialect: Dialect, more: frozenset[str]) -> None:
+    """Raise `RenderError` where text that is not trusted could complete a token that trusted text begins."""
+    for _, content, _, message, role in turns:
+        if type(content) is not Trusted:
+            continue
+        escaper = escaper_for(dialect, role, more)
+        for text, flag in content.runs[:-1]:
+            end = escaper.unfinished(text) if flag else len(text)
+            if end < len(text):
+                raise RenderError(
+                    f"trusted text ends in {shown(text[end:])}, with which a special token begins", field="content",
+                    message=None if message is None else sources[message],
+                    hint="the text behind it is not trusted and could complete it: let the trusted text end elsewhere",
+                )  # fmt: skip
 
 
 def escaped_text(compiled: Compiled) -> str:
@@ -385,16 +446,14 @@ def escaped_text(compiled: Compiled) -> str:
         escaper = escapers.get(role)
         if escaper is None:
             escaper = escapers[role] = escaper_for(compiled.dialect, role, compiled.tokens)
-        out += (head.text, escaper.escape(content), tail.text)
+        safe = escaper.escape(content) if type(content) is not Trusted else cleaned(content, escaper.escape)
+        out += (head.text, safe, tail.text)
     return "".join(out)
 
 
 def check_content(content: str, escaper: Escaper, message: int | None) -> None:
-    """Raise `InjectionError` when `content` spells a complete special token."""
-    found = escaper.find(content)
-    if found:
-        raise InjectionError(
-            f"the text spells the special token {found.token!a}", token=found.token, start=found.start,
-            end=found.start + len(found.token), message=message,
-            hint="render(untrusted='escape') or token ids keep it as text",
-        )  # fmt: skip
+    """Raise `InjectionError` when content that is not trusted spells a complete special token."""
+    if escaper.may_be_dangerous(content):
+        error = rejection(untrusted_findings(content, escaper, message), REJECTED)
+        if error:
+            raise error

@@ -16,6 +16,7 @@ class SegmentKind(StrEnum):
     CHANNEL = "channel"  # what a dialect puts between role and header end, such as a channel
     HEADER_END = "header_end"
     CONTENT = "content"
+    TRUSTED = "trusted"  # content whose special tokens are meant
     REASONING = "reasoning"
     TOOL_CALL = "tool_call"
     END = "end"  # the marker that closes a turn

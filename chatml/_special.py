@@ -81,3 +81,9 @@ def families() -> Mapping[str, tuple[str, ...]]:
 def family_tokens() -> frozenset[str]:
     """Every token of every family."""
     return frozenset(token for tokens in families().values() for token in tokens)
+
+
+@lru_cache(maxsize=1)
+def known_tokens() -> frozenset[str]:
+    """Every token of every family and of every named encoding."""
+    return family_tokens() | {token for tokens in ENCODING_TOKENS.values() for token in tokens}

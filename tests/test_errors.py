@@ -222,7 +222,7 @@ NAMES = ", ".join(chatml.dialect_names())
         ),
         (chatml.render, {"dialect": "?"}, "dialect", f"unknown dialect '?'; known are {NAMES}"),
         (chatml.render, {"dialect": 5}, "dialect", f"unknown dialect 5; known are {NAMES}"),
-        (chatml.render, {"untrusted": "strip"}, "untrusted", "found 'strip', expected 'escape' or 'reject'"),
+        (chatml.render, {"untrusted": "trust"}, "untrusted", "found 'trust', expected 'escape', 'reject' or 'strip'"),
         (chatml.render, {"template_kwargs": 5}, "template_kwargs", "found int, expected a mapping"),
         (
             chatml.render,

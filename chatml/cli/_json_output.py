@@ -10,6 +10,11 @@ from chatml.cli._visible import json_visible
 
 
 def write_json(value: Any, *, compact: bool = False) -> None:
-    """Write a value and a newline. Characters of all alphabets stay as they are, lone surrogates are escapes."""
+    """Write a value and a newline."""
+    _output.write(json_text(value, compact=compact))
+
+
+def json_text(value: Any, *, compact: bool = False) -> str:
+    """A value and a newline. Characters of all alphabets stay as they are, what could do harm is escaped."""
     layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2}
-    _output.write(json_visible(json.dumps(value, ensure_ascii=False, **layout)) + "\n")
+    return json_visible(json.dumps(value, ensure_ascii=False, **layout)) + "\n"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
+
+_CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD")
+_OFF = ("", "0", "false")
 
 
 def prepare() -> None:
@@ -19,8 +23,59 @@ def prepare() -> None:
 
 
 def write(text: str) -> None:
-    """Write to standard output. Raises `FileError` when it cannot take more, `BrokenPipeError` when nobody reads."""
+    """Write harmless text to standard output. What it is made of may have become a workflow command: that is undone.
+
+    Raises `FileError` when the output cannot take more, `BrokenPipeError` when nobody reads.
+    """
+    if "::" in text or "##" in text:  # the import takes 1 ms, which --version does not have
+        from chatml.cli._visible import without_commands
+
+        text = without_commands(text)
     _guarded(text)
+
+
+def write_data(text: str) -> None:
+    """Write text that has to be exact to standard output. A terminal gets it harmless instead.
+
+    What may be the log of a CI run gets it only if it is harmless: else raises `FileError`, and nothing is written.
+    """
+    if is_terminal():
+        from chatml.cli._visible import visible_lines
+
+        write(visible_lines(text))
+        return
+    if _may_be_log():
+        _require_harmless(text)
+    _guarded(text)
+
+
+def _may_be_log() -> bool:
+    """Whether this is a CI run and standard output no regular file."""
+    if all(os.environ.get(name, "").lower() in _OFF for name in _CI_VARIABLES):
+        return False
+    try:
+        return not stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):  # it is no file
+        return True
+
+
+def _require_harmless(text: str) -> None:
+    from chatml.cli._visible import first_obeyed
+
+    found = first_obeyed(text)
+    if found is None:
+        return
+    from chatml._errors import FileError
+    from chatml._spans import LineIndex
+
+    what, characters, start = found
+    line, column = LineIndex(text).position(start)
+    which = f"'{characters}'" if len(characters) > 1 else f"U+{ord(characters):04X}"
+    raise FileError(
+        f"this is a CI run, whose log would obey {what}: found {which} on line {line}, column {column} of the text",
+        path="standard output",
+        hint="write it with -o FILE, or use --format json",
+    )
 
 
 def flush() -> None:

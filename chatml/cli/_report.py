@@ -6,7 +6,7 @@ import os
 
 from chatml._errors import ChatMLError
 from chatml.cli._output import write_error
-from chatml.cli._visible import visible
+from chatml.cli._visible import visible, visible_lines
 
 # errors speak of the Python interface; what that is called here
 _IN_OUR_WORDS = (
@@ -26,7 +26,7 @@ def report(error: BaseException) -> None:
     if os.environ.get("CHATML_DEBUG"):
         import traceback
 
-        write_error("".join(traceback.format_exception(error)).rstrip())
+        write_error(visible_lines("".join(traceback.format_exception(error)).rstrip()))
     what = f"{type(error).__name__}: {error}"[:300]
     hint = "please report this, with what CHATML_DEBUG=1 prints"
     write_error(f"chatml: internal error: {visible(what)}; {hint}")

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from chatml._diagnostics import Diagnostic, Severity
-from chatml._escape import ESCAPE, escaper_for
+from chatml._escape import MARKER, escaper_for
 from chatml._segments import Segment, SegmentKind
 from chatml.cli._excerpt import excerpt
 from chatml.cli._inspecting import Inspection, Spelled
@@ -171,7 +171,7 @@ def _pieces(segment: Segment, role: str | None, inspection: Inspection) -> Itera
     tokens = {found.token for found in escaper.find_all(text)}
     if subject.text is None:
         text = escaper.escape(text)
-        tokens = {token[0] + ESCAPE + token[1:] for token in tokens}
+        tokens = {token[0] + MARKER + token[1:] for token in tokens}
     if not tokens:
         yield text, style
         return

@@ -1,8 +1,8 @@
-r"""Text of users, made harmless to look at: what a terminal would obey, reorder or hide is shown as an escape.
+r"""Text of users, made harmless to look at: what a terminal or a CI log would obey, reorder or hide becomes an escape.
 
 Everything of users that is printed for people goes through `visible`: content, file names, error messages. Control
 characters (C0, DEL, C1), characters that change the direction of text, and characters that take no room become `\x1b`
-or `<U+202E>`.
+or `<U+202E>`; workflow commands lose a character to an escape: `\x3a:error` and `#\x23[error]`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,21 @@ _SURROGATES = "\ud800-\udfff"
 _CLASS = f"[{_CONTROLS}{_DIRECTION}{_LINE_ENDS}{_NO_ROOM}{_SURROGATES}]"
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
+# Workflow commands. GitHub's runner looks for "::" where a line begins once white space is trimmed, and for "##["
+# anywhere in it (actions/runner, ActionCommand.cs); so does Azure's agent for "##vso[" (azure-pipelines-agent,
+# Command.cs), and TeamCity for "##teamcity[". A byte order mark that begins a stream is gone before they look.
+_BLANK = "\t\x0b-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff"
+_LINE_START = f"(?:^|[{_LINE_ENDS}])[{_BLANK}]*"
+_AREA = r"(?:vso|teamcity)?\["
+# what a log or a terminal would obey: what it is, what stands before it, and the characters themselves
+_OBEYED = (
+    ("a control character", "", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"),
+    ("a control of direction", "", f"[{_DIRECTION}]"),
+    ("a lone surrogate", "", f"[{_SURROGATES}]"),
+    ("a workflow command", _LINE_START, "::"),
+    ("a workflow command", "", f"##{_AREA}"),
+)
+
 
 @cache
 def _unsafe(*, in_layout: bool) -> re.Pattern[str]:
@@ -36,17 +51,51 @@ def visible(text: str) -> str:
     >>> visible("\x1b[2J")
     '\\x1b[2J'
     """
-    return text if text.isascii() and text.isprintable() else _unsafe(in_layout=False).sub(_escaped, text)
+    printable = text.isascii() and text.isprintable()
+    return without_commands(text if printable else _unsafe(in_layout=False).sub(_escaped, text))
 
 
 def visible_lines(text: str) -> str:
     """Make `text` harmless; newlines and tabs stay, because the layout is that of the text."""
-    return _unsafe(in_layout=True).sub(_escaped, text)
+    return without_commands(_unsafe(in_layout=True).sub(_escaped, text))
 
 
 def json_visible(text: str) -> str:
-    """Make JSON text harmless, and leave it the same JSON: what is escaped can only stand in strings."""
-    return _unsafe(in_layout=True).sub(_json_escaped, text)
+    """Make JSON text harmless, and leave it the same JSON: what is escaped can only stand in strings.
+
+    It is JSON for programs: who puts it into a page has to take care of "</script>", "<!--" and "]]>".
+    """
+    return without_commands(_unsafe(in_layout=True).sub(_json_escaped, text), r"\u{:04x}")
+
+
+def without_commands(text: str, form: str = r"\x{:02x}") -> str:
+    r"""Show one character of every workflow command in `form`. Commands that a layout completes are found, too.
+
+    >>> without_commands("  ::error::no\nyes ::  ##[error]no")
+    '  \\x3a:error::no\nyes ::  #\\x23[error]no'
+    """
+    if "::" not in text and "##" not in text:
+        return text
+    return _commands().sub(lambda found: (found[1] or "") + form.format(ord(found[0][-1])), text)
+
+
+def first_obeyed(text: str) -> tuple[str, str, int] | None:
+    """The first that a terminal or a CI log would obey in `text`: what it is, its characters, and where they are."""
+    found = _obeyed().search(text)
+    if found is None or found.lastindex is None:
+        return None
+    return _OBEYED[found.lastindex - 1][0], found[found.lastindex], found.start(found.lastindex)
+
+
+@cache
+def _commands() -> re.Pattern[str]:
+    """The beginning of a line and the first colon behind it, or the second of two number signs."""
+    return re.compile(f"({_LINE_START}):(?=:)|(?<=#)#(?={_AREA})", re.MULTILINE | re.IGNORECASE)
+
+
+@cache
+def _obeyed() -> re.Pattern[str]:
+    return re.compile("|".join(f"{before}({those})" for _, before, those in _OBEYED), re.MULTILINE | re.IGNORECASE)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from chatml.cli._options import add_options, one_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
     from typing import Any
 
     from chatml.cli._subject import Choices
@@ -16,8 +17,11 @@ DESCRIPTION = """\
 Write messages as the string that the model sees.
 
 The output is that string and nothing else, without a newline of ours behind it; on a terminal, control characters in it
-are shown as escapes. Content that spells a special token is escaped, so that it cannot forge a turn. Token ids need no
-escape: --ids gives the safest prompt."""
+are shown as escapes. In a CI run, where standard output may be a log, a string with characters or commands that a log
+would obey is refused: write it with -o FILE, or with --format json.
+
+Content that spells a special token is escaped, so that it cannot forge a turn. Token ids need no escape: --ids gives
+the safest prompt."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,16 +38,29 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="what to do with content that spells a special token; default: escape",
     )
     parser.add_argument("--ids", action="store_true", help="write token ids in place of the string")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, and nothing to standard output")
     add_options(parser, "--model", "--dialect", "--encoding", "--line", "--format")
 
 
 def run(arguments: Namespace) -> int:
     """Write the prompt of every conversation that is meant."""
+    from chatml.cli._output import write_data
+
+    if arguments.output is None:
+        for text in _texts(arguments):
+            write_data(text)
+    else:
+        from chatml.cli._writing import write_file
+
+        write_file(arguments.output, "".join(_texts(arguments)))
+    return 0
+
+
+def _texts(arguments: Namespace) -> Iterator[str]:
+    """What is written, conversation by conversation."""
     from chatml._errors import ConfigError
-    from chatml.cli import _output
-    from chatml.cli._json_output import write_json
+    from chatml.cli._json_output import json_text
     from chatml.cli._subject import located, one_document, read_choices, read_file
-    from chatml.cli._visible import visible_lines
 
     choices = read_choices(arguments)
     if arguments.format == "json" and arguments.line is None:
@@ -59,12 +76,11 @@ def run(arguments: Namespace) -> int:
         with located(name, document):
             rendered = _render(name, document, choices, arguments)
         if arguments.format == "json":
-            write_json({"ids" if arguments.ids else "text": rendered}, compact=True)
+            yield json_text({"ids" if arguments.ids else "text": rendered}, compact=True)
         elif isinstance(rendered, list):
-            _output.write(" ".join(map(str, rendered)) + "\n")
+            yield " ".join(map(str, rendered)) + "\n"
         else:
-            _output.write(visible_lines(rendered) if _output.is_terminal() else rendered)
-    return 0
+            yield rendered
 
 
 _TEXTS = {"chatml": "ChatML text", "text": "plain text"}

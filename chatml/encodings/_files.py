@@ -33,7 +33,7 @@ def read_encoding(
 ) -> tiktoken.Encoding:
     """Do the work of `load_encoding`. Errors do not name the file yet."""
     _check_kinds(special_tokens)
-    content = _read(path)
+    content = read_bytes(path)
     if content.lstrip().removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         parts = _from_json(content, pattern, allow_normalizer)
     else:
@@ -54,7 +54,8 @@ def _check_kinds(special_tokens: object) -> None:
             raise EncodingError(f"special_tokens has {type(spelling).__name__} for a token, expected str")
 
 
-def _read(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
+    """The bytes of a regular file that is not empty. Raises `EncodingError`."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a device may never end, a FIFO may never begin
             raise EncodingError("this is not a regular file", hint=f"expected {_FORMATS}")

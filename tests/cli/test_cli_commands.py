@@ -63,7 +63,8 @@ class TestRender:
     @pytest.mark.usefixtures("examples")
     def test_untrusted(self, run: Run) -> None:
         line = (
-            "chatml: error: support.json: messages[5].content[29:39]: the text spells the special token '<|im_end|>';"
+            "chatml: error: support.json: messages[5].content[29:39]: the text spells the special token '<|im_end|>',"
+            " and 3 more follow;"
             " without --untrusted reject it is escaped\n"
         )
         assert run("render", "support.json", "--untrusted", "reject") == Result(2, "", line)

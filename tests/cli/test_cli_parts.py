@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from chatml.cli._layout import Cell, Column, Flow, cut, table, width_of
 from chatml.cli._measure import measure_subject
 from chatml.cli._subject import Choices, subject_of
 from chatml.cli._terminal import Symbols, Terminal
-from chatml.cli._visible import json_visible, visible, visible_lines
+from chatml.cli._visible import first_obeyed, json_visible, visible, visible_lines, without_commands
 from chatml.dialects import DIALECTS
 from chatml.promptfiles import Document
 
@@ -71,6 +72,38 @@ def test_visible_json_is_the_same_json(value: object) -> None:
     assert json.loads(shown) == value
     assert visible_lines(shown) == shown
     shown.encode()
+
+
+COMMAND_PIECES = st.sampled_from(
+    ["::", ":", "##", "#", "[", "vso[", "VSO[", "teamcity[", "error", " ", "\n", "\t", "\r", "\xa0", "\u2028", "\ufeff"]
+)
+COMMAND = re.compile(r"^[\s\ufeff]*::|##(?:vso|teamcity)?\[", re.MULTILINE | re.IGNORECASE)
+
+
+@given(st.lists(COMMAND_PIECES | ANY_TEXT, max_size=12).map("".join), st.sampled_from([None, 2]))
+def test_workflow_commands_are_escaped(text: str, indent: int | None) -> None:
+    for show in (visible, visible_lines):
+        shown = show(text)
+        assert not COMMAND.search(shown)
+        assert show(shown) == shown
+        assert first_obeyed(shown) is None
+    value = [text, {text: text}]
+    shown = json_visible(json.dumps(value, ensure_ascii=False, indent=indent))
+    assert json.loads(shown) == json.loads(json.dumps(value))
+    assert not COMMAND.search(shown)
+    assert without_commands(shown) == visible_lines(shown) == shown
+    assert bool(COMMAND.search(text)) <= bool(first_obeyed(text))
+
+
+def test_workflow_commands_are_shown_recognisably() -> None:
+    assert visible("::error::no ::\n::") == r"\x3a:error::no ::\n::"
+    assert visible_lines("a ::\n \u2028\xa0::b\n\t:::c") == "a ::\n <U+2028>\xa0::b\n\t\\x3a::c"
+    assert visible(":a\n# [b] # #[c]") == r":a\n# [b] # #[c]"
+    assert visible("##[a]###vso[b]# #[c]##d##Vso[") == r"#\x23[a]##\x23vso[b]# #[c]##d#\x23Vso["
+    assert json_visible('["##[a]", "::b"]') == r'["#\u0023[a]", "::b"]'
+    assert first_obeyed("a\r\n\t# [漢]\ufe0f\u200b\u2028x ::") is None
+    blanks = [character for character in map(chr, range(0x110000)) if character.isspace()]
+    assert all(first_obeyed(f"a\n{blank}::") for blank in blanks)
 
 
 @given(st.text(), st.integers(4, 60))

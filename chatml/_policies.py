@@ -1,0 +1,40 @@
+"""What is to be done with text of others that spells a special token, by role and field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, cast
+
+from chatml._errors import ConfigError, shown
+
+Policy: TypeAlias = Literal["escape", "reject", "strip"]
+Untrusted: TypeAlias = Policy | Mapping[str, Policy]
+
+POLICIES = ("escape", "reject", "strip")
+_FIELDS = ("content", "name", "reasoning", "refusal", "tool_calls", "extra")
+
+
+def check_policy(policy: object, option: str) -> Policy:
+    """Raise `ConfigError` unless `policy` is one."""
+    if not isinstance(policy, str) or policy not in POLICIES:
+        raise ConfigError(f"found {shown(policy)}, expected 'escape', 'reject' or 'strip'", option=option)
+    return cast(Policy, policy)
+
+
+def read_policies(untrusted: Untrusted, option: str = "untrusted") -> Mapping[str, Policy]:
+    """One policy for all, or by "role", "role.field", "*.field" and "*", as a mapping. Raises `ConfigError`."""
+    if not isinstance(untrusted, Mapping):
+        return {"*": check_policy(untrusted, option)}
+    for key in untrusted:
+        if not isinstance(key, str) or not key or key.partition(".")[2] not in ("", *_FIELDS):
+            expected = f"expected a role, *, or one of them with .{', .'.join(_FIELDS[:-1])} or .{_FIELDS[-1]}"
+            raise ConfigError(f"found the key {shown(key)}, {expected}", option=option)
+    return {key: check_policy(policy, f"{option}[{key!r}]") for key, policy in untrusted.items()}
+
+
+def policy_for(policies: Mapping[str, Policy], role: str | None, field: str) -> Policy:
+    """The policy for a field of a message: the most special one that is given, by default to escape."""
+    for key in (f"{role}.{field}", f"*.{field}", str(role), "*"):
+        if key in policies:
+            return policies[key]
+    return "escape"
