@@ -17,7 +17,9 @@ from chatml._parse import Machine, join_deltas, read_text, to_diagnostics
 from chatml._render import Dropped, Ending, Turn, check_content, compile_messages, read_template_kwargs, segments_of
 from chatml._segments import Segment, SegmentKind
 from chatml._spans import LineIndex
+from chatml._special import BOS_AND_EOS
 from chatml._tokens import coder_for, pieces_of, read_ids, segment_ids, turn_ids
+from chatml._trusted import trusted
 from chatml.dialects import Dialect, get_dialect
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ class Prompt:
             and machine.bos != dialect.bos
             and (dialect.bos_before is None or (messages and messages[0].role in dialect.bos_before))
         ):
-            kwargs["bos_token"] = machine.bos
+            kwargs["bos_token"] = _as_option(machine.bos)
         if (
             dialect.eos
             and machine.eos != dialect.eos
@@ -121,7 +123,7 @@ class Prompt:
             and messages
             and messages[-1].role == "assistant"
         ):
-            kwargs["eos_token"] = machine.eos
+            kwargs["eos_token"] = _as_option(machine.eos)
         options = _options(dialect, machine.ending, messages, kwargs)
         return cls(dialect=dialect, messages=messages, ending=machine.ending, options=options,
                    _parsed=tuple(machine.out), _problems=tuple(machine.problems))  # fmt: skip
@@ -242,6 +244,11 @@ class Prompt:
                         segment.message,
                         text,
                     )
+
+
+def _as_option(token: str) -> str:
+    """A bos or eos token that was read, as `render` takes it; one that is not known can only be the caller's."""
+    return token if not token or token in BOS_AND_EOS else trusted(token)
 
 
 def _options(

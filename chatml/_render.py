@@ -17,6 +17,7 @@ from chatml._findings import Finding, literal_findings, rejection
 from chatml._messages import Message, MessageLike, read_messages
 from chatml._policies import Policy, Untrusted, policy_for, read_policies
 from chatml._segments import Segment, SegmentKind
+from chatml._special import BOS_AND_EOS
 from chatml._strip import strip
 from chatml._trusted import Trusted
 from chatml.dialects import Dialect, get_dialect, split_channel, token_problem
@@ -185,6 +186,11 @@ def read_template_kwargs(template_kwargs: Mapping[str, Any] | None, dialect: Dia
             problem = token_problem(value, dialect.markers)
             if problem:
                 raise ConfigError(f"found {shown(value)}, {problem}", option=f"template_kwargs[{key!r}]")
+            if value and value not in BOS_AND_EOS and type(value) is not Trusted:  # template variables may be others'
+                raise ConfigError(
+                    f"found {shown(value)}, expected a token that models begin or end a prompt with",
+                    option=f"template_kwargs[{key!r}]", hint="mark it with trusted() if it is one of yours",
+                )  # fmt: skip
             used[key] = value
     return used
 

@@ -10,7 +10,7 @@ import pytest
 import tiktoken
 
 import chatml
-from chatml import Dialect, Message, Prompt
+from chatml import Dialect, Message, Prompt, trusted
 from chatml._count import adds_up
 from chatml._render import frame_of
 from chatml._tokens import coder_for
@@ -39,7 +39,7 @@ def test_tokens_of_the_models_own_vocabulary_are_escaped_in_every_role() -> None
 
 
 def test_another_eos_is_escaped_too() -> None:
-    options = {"dialect": "chatml-bos-eos", "template_kwargs": {"eos_token": "<|bye|>"}}
+    options = {"dialect": "chatml-bos-eos", "template_kwargs": {"eos_token": trusted("<|bye|>")}}
     messages = [user("q"), {"role": "assistant", "content": "a<|bye|>"}]
     text = chatml.render(messages, **options)
     assert text == f"<s>{S}user\nq{E}\n{S}assistant\na<\\|bye|>{E}\n<|bye|>"

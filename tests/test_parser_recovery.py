@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chatml import ConfigError, ParseError, Prompt, StreamParser, parse
+from chatml import ConfigError, ParseError, Prompt, StreamParser, parse, trusted
 from chatml._parse import join_deltas
 
 S, E, M = "<|im_start|>", "<|im_end|>", "<|im_sep|>"
@@ -600,7 +600,7 @@ def test_every_code_has_a_case() -> None:
 
 def test_an_announced_token_is_read_as_bos() -> None:
     text = f"[BOS]{HI}"
-    prompt = Prompt.from_text(text, dialect="chatml-bos", template_kwargs={"bos_token": "[BOS]"})
+    prompt = Prompt.from_text(text, dialect="chatml-bos", template_kwargs={"bos_token": trusted("[BOS]")})
     assert [str(segment.kind) for segment in prompt.segments[:2]] == ["bos", "start"]
     assert prompt.options == {"template_kwargs": {"bos_token": "[BOS]"}}
     assert not prompt.diagnostics
