@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 import chatml.promptfiles
 from chatml._errors import ParseError
-from chatml.promptfiles import FORMATS, Document, read_documents
+from chatml.promptfiles import FORMATS, MAX_SIZE, Document, check_size, read_documents
 from chatml.promptfiles._document import Form, Format
 from chatml.promptfiles._forms import FORMS
+from chatml.promptfiles._load import load_json
 
 HI = {"role": "user", "content": "Hi"}
 SAID = {"from": "human", "value": "Hi"}
@@ -117,6 +119,11 @@ def test_found_by_content(text: str, source: str, form: str, container: str) -> 
 NOT_JSON = "this is not valid JSON:"
 CUT = f"{NOT_JSON} a comma or a closing bracket is expected, found the end of the text"
 EXPECTED = "expected a list of messages, or an object with 'messages' or 'conversations'"
+NO_NUMBER = "which is not valid JSON; a number or null is expected"
+TOO_DEEP = "the JSON is nested more than 64 levels deep"
+A_PAIR = r"expected a pair such as \ud83d\ude00"
+NESTED = "1:1: 'tools' is a string, and not one of JSON: line 1, column"
+TWO_LINES = '{"messages": []}\r\n\n'
 SENTENCES = {
     "": "1:1: the file is empty; expected ChatML text, or messages as JSON",
     " \n": "1:1: the file is empty but for white space; expected ChatML text, or messages as JSON",
@@ -127,11 +134,33 @@ SENTENCES = {
     '["a\nb"]': f"1:4: {NOT_JSON} a string holds a control character that is not written as an escape, found '\\n'",
     "[] x": f"1:4: {NOT_JSON} more text stands behind the end of the value, found 'x'",
     "[1": f"1:3: {CUT}",
-    "[NaN]": "1:2: found NaN, which is not valid JSON; a number or null is expected",
-    '["NaN", {"a": Infinity}]': "1:15: found Infinity, which is not valid JSON; a number or null is expected",
+    "[NaN]": f"1:2: found NaN, {NO_NUMBER}",
+    '["NaN", {"a": Infinity}]': f"1:15: found Infinity, {NO_NUMBER}",
+    '{"a": [[{"b":\n [-Infinity]}]]}': f"2:3: found -Infinity, {NO_NUMBER}",
+    f'{TWO_LINES}{{"a": [[{{"b": [NaN]}}]]}}': f"3:16: found NaN, {NO_NUMBER}",
+    "[1e308,\n -1e309]": "2:2: found -1e309, which is more than a number can be",
+    "[" + "9" * 400 + ", " + "9" * 400 + ".0]": f"1:404: found {'9' * 40}, which is more than a number can be",
     '[{"a": 1, "b": {"a": 1},\n"\\u0061": 2}]': "2:1: the key 'a' occurs twice in one object",
-    "[" * 65 + "]" * 65: "1:65: the JSON is nested more than 64 levels deep",
+    '{"": 1, "b": {}, "": 1}': "1:18: the key '' occurs twice in one object",
+    '{"\\"": 1, "\\u0022": 1}': "1:11: the key '\"' occurs twice in one object",
+    f'{TWO_LINES}{{"x": {{"é": 1, "\\u00E9" : 2}}}}': r"3:16: the key '\xe9' occurs twice in one object",
+    "[" * 65 + "]" * 65: f"1:65: {TOO_DEEP}",
+    '{"a":' * 65 + "1" + "}" * 65: f"1:321: {TOO_DEEP}",
+    TWO_LINES + '{"a":[' * 32 + "{}" + "]}" * 32: f"3:193: {TOO_DEEP}",
+    "[" * 65 + "NaN" + "]" * 65: f"1:65: {TOO_DEEP}",
     "[" + "-" + "1" * 5000 + "]": "1:2: found a number of 5000 digits, which is more than can be read",
+    "[-" + "1" * 4300 + ", NaN]": f"1:4305: found NaN, {NO_NUMBER}",
+    r'["\ud83d\ude00 \ud800"]': rf"1:16: found the lone surrogate \ud800, {A_PAIR}",
+    r'["a", "\udc00"]': rf"1:8: found the lone surrogate \udc00, {A_PAIR}",
+    r'["\uD83D\uD83D\uDE00"]': rf"1:3: found the lone surrogate \uD83D, {A_PAIR}",
+    r'["\ud83d\u0041"]': rf"1:3: found the lone surrogate \ud83d, {A_PAIR}",
+    r'["\ud83d\\ude00"]': rf"1:3: found the lone surrogate \ud83d, {A_PAIR}",
+    r'["\\\ud800"]': rf"1:5: found the lone surrogate \ud800, {A_PAIR}",
+    r'{"a": {"\ud800": 1}}': rf"1:9: found the lone surrogate \ud800, {A_PAIR}",
+    '["\\ud83d\ude00"]': rf"1:3: found the lone surrogate \ud83d, {A_PAIR}",
+    '["é\ud83d\ude00"]': rf"1:4: found the lone surrogate \ud83d, {A_PAIR}",
+    TWO_LINES
+    + r'{"messages": [{"role": "user", "content": "\udbff"}]}': rf"3:44: found the lone surrogate \udbff, {A_PAIR}",
     '{"a": 1}': f"1:1: found an object with 'a', {EXPECTED}",
     "{}": f"1:1: found an object, {EXPECTED}",
     '[{"text": "Hi"}]': f"1:1: found a list that begins with an object without a role, {EXPECTED}",
@@ -146,7 +175,11 @@ SENTENCES = {
     '{"messages": [], "system": "x"}': "1:1: found 'system' beside 'messages', which is how Anthropic writes requests;"
     " that form is not read yet; write it as the first message, with the role system",
     '{"conversations": [], "system": 1}': "1:1: found a number as 'system', expected a string",
-    '{"conversations": [], "tools": "[1"}': f"1:1: 'tools' is a string, and not one of JSON: {CUT}",
+    '{"conversations": [], "tools": "[1"}': f"{NESTED} 3: {CUT}",
+    r'{"conversations": [], "tools": "{\"a\":1,\"\\u0061\":2}"}': f"{NESTED} 8: the key 'a' occurs twice in one object",
+    r'{"conversations": [], "tools": "[{\"a\": NaN}]"}': f"{NESTED} 8: found NaN, {NO_NUMBER}",
+    r'{"conversations": [], "tools": "[\"\\ud800\"]"}': rf"{NESTED} 3: found the lone surrogate \ud800, {A_PAIR}",
+    f'{{"conversations": [], "tools": "{"[" * 65}{"]" * 65}"}}': f"{NESTED} 65: {TOO_DEEP}",
     '{"messages": []}\n{"messages": []}\n[1': f"3:3: {CUT}",
     '{"messages": []}\n{"messages": []}\n{"x": 1}': f"3:1: found an object with 'x', {EXPECTED}",
 }
@@ -177,10 +210,71 @@ def test_jsonl_of_one_broken_line() -> None:
 
 
 def test_what_json_can_hold() -> None:
-    assert one('[{"role": "user", "content": "\\ud800"}]').messages[0]["content"] == "\ud800"
-    assert one("[" + "[" * 62 + "]" * 62 + ', {"role": "user"}]').format == "messages"
+    said = one(r'[{"role": "user", "content": "\ud83d\ude00 \uD83D\uDE00 \\ud800 \ud7ff \ue000"}]').messages[0]
+    assert said["content"] == "\U0001f600 \U0001f600 \\ud800 \ud7ff \ue000"
+    for deep in ("[" * 63 + "]" * 63, '{"a":' * 63 + "1" + "}" * 63):  # with what is around it 64
+        assert one(f'{{"messages": [], "a": {deep}}}').format == "request"
+        assert one(f'[{{"role": "user"}}, {deep}]').format == "messages"
+        assert len(read_documents(f'{{"messages": []}}\n[{{"role": "user"}}, {deep}]')) == 2
+    assert one(f'[{{"role": "user", "weight": {"9" * 4300}, "x": -1e308}}]').messages[0]["x"] == -1e308
     with_separator = '{"messages": [{"role": "user", "content": "a\u2028b"}]}'
     assert len(read_documents(f"{with_separator}\n{with_separator}")) == 2
+
+
+SIZES = {
+    # text, name of the file, largest size that is refused -> what is said
+    (PROMPT, "a.chatml", 29): "1:1: the document has more than 29 bytes",
+    ("x" * 30, "a.txt", 29): "1:1: the document has more than 29 bytes",
+    ("é" * 15, "a.txt", 29): "1:1: the document has more than 29 bytes",
+    ("\ufeff" + "\U0001f600" * 3, "a.txt", 11): "1:1: the document has more than 11 bytes",
+    ("\ud800" * 3, "a.txt", 8): "1:1: the document has more than 8 bytes",
+    ('[{"messages": []}, {"messages": []}]', "a.json", 35): "1:1: the document has more than 35 bytes",
+    ('{"messages": [],\n\n "a": 1}', "a.json", 25): "1:1: the document has more than 25 bytes",
+    ('{"messages": []}\n{"messages": [ ]}\r\n', "a.json", 17): "2:1: the line has more than 17 bytes",
+    ('{"messages": []}\n\n{"messages": ["é"]}', "a.jsonl", 19): "3:1: the line has more than 19 bytes",
+    ('{"messages": []}', "a.jsonl", 15): "1:1: the line has more than 15 bytes",
+}
+
+
+@pytest.mark.parametrize(("text", "source", "size"), SIZES, ids=ascii)
+def test_size(text: str, source: str, size: int) -> None:
+    with pytest.raises(ParseError) as caught:
+        read_documents(text, source=source, max_size=size)
+    assert str(caught.value) == f"{source}:{SIZES[text, source, size]}; pass a larger max_size"
+    assert (caught.value.code, caught.value.start) == ("too-large", text.rindex("{") if caught.value.line > 1 else 0)
+    assert read_documents(text, source=source, max_size=size + 1)
+    check_size(text, source=source, max_size=size + 1)
+
+
+def test_size_by_default() -> None:
+    assert MAX_SIZE == 16 * 2**20 == inspect.signature(read_documents).parameters["max_size"].default
+    assert one("x" * MAX_SIZE).text == "x" * MAX_SIZE
+    assert (
+        error_of("x" * (MAX_SIZE + 1)) == "a:1:1: the document has more than 16,777,216 bytes; pass a larger max_size"
+    )
+
+
+@pytest.mark.parametrize(
+    ("beginning", "source", "what"),
+    [
+        ("x" * 41, "a.txt", "document"),
+        (PROMPT + "x" * 11, "a.jsonl", "document"),  # content decides, not the name
+        ('[{"role": "user",\n  "content": "Hi, I am al', "a.json", "document"),
+        ('[{"role": "user", "content": "Hi, I am al', "a.json", "document"),
+        ('[{"role": "user", "content": "Hi, I am al', "a.jsonl", "line"),
+    ],
+)
+def test_size_is_seen_at_the_beginning(beginning: str, source: str, what: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        check_size(beginning, source=source, max_size=40)
+    assert str(caught.value) == f"{source}:1:1: the {what} has more than 40 bytes; pass a larger max_size"
+
+
+def test_lines_are_not_added_up() -> None:
+    lines = '{"messages": []}\n' * 10
+    assert len(read_documents(lines, source="a.json", max_size=40)) == 10
+    for size in range(41, len(lines)):
+        check_size(lines[:size], source="a.json", max_size=40)
 
 
 def test_documents_are_frozen() -> None:
@@ -192,7 +286,10 @@ def test_documents_are_frozen() -> None:
 
 
 JSON_LIKE = st.lists(
-    st.sampled_from([*'[]{}":,\\\n 1-', "null", "NaN", '"role"', '"messages":', '"conversations":']), max_size=30
+    st.sampled_from(
+        [*'[]{}":,\\\n 1-', "null", "NaN", '"role"', '"messages":', '"conversations":', '"\\ud83d', "\\ude00", "\ud800"]
+    ),
+    max_size=30,
 ).map("".join)
 
 
@@ -211,6 +308,26 @@ def test_every_text_is_read_or_refused(text: str, source: str) -> None:
     assert error is None or (error.source == source and 0 <= error.start <= len(text))
     for document in documents:
         assert (document.text is None) == (document.format not in ("chatml", "text"))
+        json.dumps([document.messages, dict(document.request)], ensure_ascii=False).encode()  # no lone surrogate
+
+
+IN_STRINGS = st.sampled_from(
+    [r"\ud83d", r"\uDE00", r"\\", r"\u0041", r"\uD7ff", r"\n", "u", "d83d", "é", "\ud83d", "\ude00", "\U0001f600"]
+)
+
+
+@given(st.lists(IN_STRINGS, max_size=8).map("".join), st.booleans())
+def test_lone_surrogates_are_those_that_python_reads(string: str, is_key: bool) -> None:
+    text = f'{{"{string}": 1}}' if is_key else f'["{string}"]'
+    value = json.loads(text)
+    if not any("\ud800" <= character <= "\udfff" for one in value for character in one):
+        assert load_json(text, "") == value
+        return
+    with pytest.raises(ParseError, match="found the lone surrogate") as caught:
+        load_json(text, "")
+    start = caught.value.start
+    assert not any("\ud800" <= character <= "\udfff" for character in json.loads(f'"{string[: start - 2]}"'))
+    assert text[start : start + 2] == r"\u" or "\ud800" <= text[start] <= "\udfff"
 
 
 @given(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._count import Measure, Status
-from chatml._errors import ChatMLError, ParseError
+from chatml._errors import ChatMLError, FileError, ParseError
 from chatml.cli import _files, _output
 from chatml.cli._layout import Cell, Column, table
 from chatml.cli._measure import measure_subject, quick_encoding, wire_of
@@ -80,7 +80,10 @@ class _Run:
             try:
                 if _files.is_folder(path):
                     for inner in _files.files_in(path):
-                        self._count_file(inner, in_folder=True)
+                        if isinstance(inner, FileError):
+                            self._fail(inner)
+                        else:
+                            self._count_file(inner, in_folder=True)
                 else:
                     self._count_file(path, in_folder=False)
             except ChatMLError as error:
@@ -92,7 +95,7 @@ class _Run:
 
     def _count_file(self, path: str, *, in_folder: bool) -> None:
         try:
-            file = read_file(path)
+            file = read_file(path, max_size=self.arguments.max_size, follow=not in_folder)
             if file.documents[0].format == "text":
                 if in_folder:
                     note(f"{file.name}: passed over, there is no marker of a prompt in it")

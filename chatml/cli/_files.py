@@ -1,26 +1,42 @@
 """Files named by users. No other module opens them.
 
-Named files may be anything that is a regular file, links to one too. In folders nothing is followed that leads
-elsewhere: links, hidden entries and what is no regular file are left out.
+A named file may be anything that is a regular file, a link to one too. A named folder, which may be a link as well, is
+searched to its bottom, and nothing outside of it is opened:
+
+- An entry whose name begins with a dot is passed over with all that is in it: .git, node_modules/.bin.
+- A regular file is read if its name ends as that of a prompt does: .json, .jsonl, .chatml, .txt, .prompt.
+- What has such a name and is no regular file (a FIFO, a socket, a device) is an error.
+- A link is not followed. One that stays in the folder is passed over: what it leads to is found by its own name. One
+  that leads out is an error if it has such a name or leads to a folder; so is one of such a name that leads nowhere.
+- All else is passed over.
+
+Each error is about one entry, and the search goes on behind it. An entry that is exchanged for a link after the look at
+it is not followed either, but on Windows, which has no O_NOFOLLOW.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import sys
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from chatml._errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 STANDARD_INPUT = "-"
-_LARGEST = 512 * 2**20  # bytes: as much as OpenAI takes for one fine-tuning file
+_LARGEST = 512 * 2**20  # bytes of a file, whatever is in it: as much as OpenAI takes for one fine-tuning file
 _SUFFIXES = (".json", ".jsonl", ".chatml", ".txt", ".prompt")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
+_WIDEST = 4  # bytes of a character in UTF-8
+_JUNCTION = 0xA0000003  # the st_reparse_tag of a link of Windows that is no symbolic link
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -29,19 +45,21 @@ _KINDS = (
 )
 
 
-def read_text(path: str) -> tuple[str, bool]:
+def read_text(path: str, *, most: int, check: Callable[[str], None], follow: bool = True) -> tuple[str, bool]:
     """The text of a file, or of standard input for "-", and whether a byte order mark stood before it.
 
-    Raises `FileError` for what is no readable regular file, is too large, or is not UTF-8.
+    Where there are more than `most` bytes, `check` gets the beginning of the text, which has more than `most` bytes,
+    too; if it raises, the rest is not read. `follow=False` refuses a link, for files that were found in a folder.
+    Raises `FileError` for what is no readable regular file, has more than 512 MiB, or is not UTF-8.
     """
-    data = _read_standard_input() if path == STANDARD_INPUT else _read(path)
-    try:
-        return data.removeprefix(_BOM).decode(), data.startswith(_BOM)
-    except UnicodeDecodeError as error:
-        offset = error.start + (len(_BOM) if data.startswith(_BOM) else 0)
-        problem = f"the file is not UTF-8: found byte 0x{data[offset]:02x} at offset {offset}"
-        hint = "it looks like UTF-16: save it as UTF-8" if data.startswith(_UTF16) else "save it as UTF-8"
-        raise FileError(problem, path=shown_name(path), hint=hint) from None
+    name, most = shown_name(path), min(most, _LARGEST)
+    with _opened(path, follow) as file:
+        data = file.read(most + len(_BOM) + _WIDEST) or b""  # None stands for nothing yet
+        if len(data) > most:
+            check(_decode(data, name, is_whole=False))
+            data += file.read(max(_LARGEST + 1 - len(data), 0)) or b""
+    _check_size(name, len(data))
+    return _decode(data, name), data.startswith(_BOM)
 
 
 def shown_name(path: str) -> str:
@@ -59,57 +77,124 @@ def is_folder(path: str) -> bool:
     return path != STANDARD_INPUT and os.path.isdir(path)
 
 
-def files_in(folder: str) -> Iterator[str]:
-    """The files in a folder that may be prompts, sorted by name. Raises `FileError` when there is none."""
+def files_in(folder: str) -> Iterator[str | FileError]:
+    """The files in a folder that may be prompts, sorted by name, and in their places errors about what may not be read.
+
+    The rules are those of this module. Raises `FileError` when there is neither.
+    """
     found = False
-    for path in _walk(folder):
+    for one in _walk(folder):
         found = True
-        yield path
+        yield one
     if not found:
         names = f"{', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}"
         hint = "files of other names can be given one by one"
         raise FileError(f"the folder holds no file that ends in {names}", path=folder, hint=hint)
 
 
-def _walk(folder: str) -> Iterator[str]:
-    """Regular files with a known suffix below `folder`, sorted by name. A stack, because folders nest deeply."""
-    waiting = [(folder, True)]
+class _Folder(NamedTuple):
+    """A folder that is still to be searched; `follow` is for the one that the user named, which may be a link."""
+
+    path: str
+    follow: bool
+
+
+def _walk(folder: str) -> Iterator[str | FileError]:
+    """What is found below `folder`, sorted by name. A stack, because folders nest deeply."""
+    root = _as_root(folder)
+    waiting: list[str | FileError | _Folder] = [_Folder(folder, follow=True)]
     while waiting:
-        path, is_folder = waiting.pop()
-        if is_folder:
-            waiting += _entries(path)
+        found = waiting.pop()
+        if isinstance(found, _Folder):
+            waiting += _entries(found, root)
         else:
-            yield path
+            yield found
 
 
-def _entries(folder: str) -> list[tuple[str, bool]]:
-    """What is to be looked at in a folder, the last one first, and whether it is a folder."""
+def _entries(folder: _Folder, root: str) -> list[str | FileError | _Folder]:
+    """What is to be looked at in a folder, the last one first."""
     try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
-    except (OSError, ValueError) as error:
-        raise _from_os(error, folder) from None
-    found = []
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            found.append((entry.path, True))
-        elif entry.name.lower().endswith(_SUFFIXES) and entry.is_file(follow_symlinks=False):
-            found.append((entry.path, False))
-    return found
+        names = sorted(_names(folder), reverse=True)
+    except FileError as error:
+        return [error]
+    found = (_look_at(os.path.join(folder.path, name), root) for name in names if not name.startswith("."))
+    return [one for one in found if one is not None]
 
 
-def _status(path: str) -> os.stat_result:
+def _names(folder: _Folder) -> list[str]:
+    if os.scandir not in os.supports_fd:
+        return _listed(folder.path, folder.path)
+    descriptor = _open(folder.path, getattr(os, "O_DIRECTORY", 0), follow=folder.follow)
     try:
-        return os.stat(path)
-    except (OSError, ValueError) as error:
+        return _listed(descriptor, folder.path)
+    finally:
+        os.close(descriptor)
+
+
+def _listed(folder: str | int, path: str) -> list[str]:
+    with _system_errors(path), os.scandir(folder) as listing:
+        return [entry.name for entry in listing]
+
+
+def _look_at(path: str, root: str) -> str | FileError | _Folder | None:
+    """What the entry `path` is: a file to read, an error, a folder to search, or None for what is passed over."""
+    is_named = path.lower().endswith(_SUFFIXES)
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION:
+            if is_named or os.path.isdir(path):
+                _check_link(path, root)
+        elif stat.S_ISDIR(status.st_mode):
+            return _Folder(path, follow=False)
+        elif is_named:
+            _check_kind(path, status)
+            return path
+    except FileNotFoundError:  # it was removed since the folder was listed
+        return None
+    except OSError as error:
+        return _from_os(error, path)
+    except FileError as error:
+        return error
+    return None
+
+
+def _check_link(path: str, root: str) -> None:
+    """Raise `FileError` for a link that leads out of the folder `root`, or nowhere."""
+    try:
+        target = os.path.realpath(path, strict=True)
+    except PermissionError:
+        raise
+    except OSError:  # nothing is there, or the link leads back to itself
+        raise FileError("this is a link that leads nowhere", path=path, hint="mend it or remove it") from None
+    if not _as_root(target).startswith(root):
+        problem = f"this is a link that leads out of the folder, to {target}"
+        raise FileError(problem, path=path, hint="links are not followed: name what it leads to")
+
+
+def _as_root(path: str) -> str:
+    """The true name of a folder, such that those of all that is in it begin with it."""
+    return os.path.join(os.path.normcase(os.path.realpath(path)), "")
+
+
+@contextmanager
+def _system_errors(path: str) -> Iterator[None]:
+    """Raise `FileError` for what the system raises."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError for a name with NUL
         raise _from_os(error, path) from None
+
+
+def _status(path: str, *, follow: bool = True) -> os.stat_result:
+    with _system_errors(path):
+        return os.stat(path, follow_symlinks=follow)
 
 
 def _check_kind(path: str, status: os.stat_result) -> None:
     if stat.S_ISREG(status.st_mode):
         return
+    if stat.S_ISLNK(status.st_mode):
+        raise _exchanged(path)
     if stat.S_ISDIR(status.st_mode):
         raise FileError(
             "this is a folder, expected a file", path=path, hint="name a file in it; only count takes folders"
@@ -118,32 +203,47 @@ def _check_kind(path: str, status: os.stat_result) -> None:
     raise FileError(f"this is {kind}, expected a regular file", path=path, hint="give - and send it to standard input")
 
 
-def _read(path: str) -> bytes:
-    _check_kind(path, _status(path))
+@contextmanager
+def _opened(path: str, follow: bool) -> Iterator[BinaryIO]:
+    """A file to read from, checked, or standard input."""
+    if path == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise FileError("standard input is closed", path=shown_name(path), hint="name a file")
+        with _system_errors(path):
+            yield sys.stdin.buffer
+        return
+    _check_kind(path, _status(path, follow=follow))
+    with _system_errors(path), open(_open(path, getattr(os, "O_BINARY", 0), follow=follow), "rb") as file:
+        status = os.fstat(file.fileno())
+        _check_kind(path, status)
+        _check_size(path, status.st_size)
+        yield file
+
+
+def _open(path: str, flags: int, *, follow: bool) -> int:
+    # what is opened may have been exchanged since the look at it: then O_NONBLOCK keeps a FIFO from blocking us
+    flags |= os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
     try:
-        # a file may be exchanged between the look and the opening: then O_NONBLOCK keeps a FIFO from blocking us
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            _check_kind(path, status)
-            _check_size(path, status.st_size)
-            data = file.read(_LARGEST + 1)
+        return os.open(path, flags)
     except (OSError, ValueError) as error:
+        if not follow and os.path.islink(path):
+            raise _exchanged(path) from None
         raise _from_os(error, path) from None
-    _check_size(path, len(data))
-    return data
 
 
-def _read_standard_input() -> bytes:
-    name = shown_name(STANDARD_INPUT)
-    if sys.stdin is None:
-        raise FileError("standard input is closed", path=name, hint="name a file")
+def _exchanged(path: str) -> FileError:
+    return FileError("this is a link, and was none before", path=path, hint="links in a folder are not followed")
+
+
+def _decode(data: bytes, name: str, *, is_whole: bool = True) -> str:
+    """UTF-8 as text; what is not whole may end within a character, which is then left out."""
     try:
-        data = sys.stdin.buffer.read(_LARGEST + 1)
-    except OSError as error:
-        raise _from_os(error, name) from None
-    _check_size(name, len(data))
-    return data
+        return codecs.utf_8_decode(data.removeprefix(_BOM), "strict", is_whole)[0]
+    except UnicodeDecodeError as error:
+        offset = error.start + (len(_BOM) if data.startswith(_BOM) else 0)
+        problem = f"the file is not UTF-8: found byte 0x{data[offset]:02x} at offset {offset}"
+        hint = "it looks like UTF-16: save it as UTF-8" if data.startswith(_UTF16) else "save it as UTF-8"
+        raise FileError(problem, path=name, hint=hint) from None
 
 
 def _check_size(path: str, size: int) -> None:

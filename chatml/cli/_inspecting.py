@@ -45,7 +45,7 @@ class Inspection(NamedTuple):
 def inspect_file(arguments: Namespace) -> int:
     """Run the command."""
     choices = read_choices(arguments)
-    name, document = one_document(arguments.file, arguments.line)
+    name, document = one_document(arguments.file, arguments.line, max_size=arguments.max_size)
     with located(name, document):
         inspection = _inspect(name, subject_of(document, choices), with_ids=arguments.ids)
     if arguments.format == "json":

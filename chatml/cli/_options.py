@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chatml._errors import ChatMLError
 
 AUTO = "auto"
+MIB = 2**20
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,6 +71,11 @@ def positive(value: str) -> int:
     return int(value)
 
 
+def mebibytes(value: str) -> int:
+    """A type of argument: a size in MiB, read as bytes."""
+    return positive(value) * MIB
+
+
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--dialect": {
         "metavar": "NAME",
@@ -102,6 +108,13 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "N",
         "type": positive,
         "help": "the conversation that begins on line N, where a file holds several",
+    },
+    "--max-size": {
+        "metavar": "MIB",
+        "type": mebibytes,
+        "default": 16 * MIB,
+        "help": "refuse larger documents, by default those over 16 MiB; in JSON Lines each line is a document, and the"
+        " whole file may have up to 512 MiB",
     },
 }
 

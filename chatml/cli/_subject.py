@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._detect import detect_dialect
-from chatml._errors import ChatMLError, ConfigError
+from chatml._errors import ChatMLError, ConfigError, ParseError
 from chatml._prompt import Prompt, unescaped
 from chatml.cli import _files
-from chatml.cli._options import AUTO
+from chatml.cli._options import AUTO, MIB
 from chatml.cli._report import note
 from chatml.dialects import Dialect, get_dialect
 from chatml.encodings import encoding_names, get_encoding, load_encoding
 from chatml.models import ModelInfo, get_model
-from chatml.promptfiles import Document, read_documents
+from chatml.promptfiles import TOO_LARGE, Document, check_size, read_documents
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -98,19 +98,32 @@ class PromptFile(NamedTuple):
     documents: tuple[Document, ...]
 
 
-def read_file(path: str) -> PromptFile:
-    """Read a file named by the user. Raises `FileError` and `ParseError`."""
-    text, has_bom = _files.read_text(path)
+def read_file(path: str, *, max_size: int, follow: bool = True) -> PromptFile:
+    """Read a file named by the user, or with `follow=False` one found in a folder that the user named.
+
+    Raises `FileError` and `ParseError`. A document of more than --max-size is refused: in JSON Lines a line, else the
+    whole file, of which then no more is read than shows that.
+    """
     name = _files.shown_name(path)
-    documents = read_documents(text, source=name)
+    try:
+        text, has_bom = _files.read_text(
+            path, follow=follow, most=max_size, check=lambda start: check_size(start, source=name, max_size=max_size)
+        )
+        documents = read_documents(text, source=name, max_size=max_size)
+    except ParseError as error:
+        if error.code == TOO_LARGE:
+            error.hint = f"--max-size raises the limit of {max_size // MIB} MiB"
+        raise
     if has_bom and documents[0].text is not None:
         note(f"{name}: the byte order mark before the text is left out")
     return PromptFile(name, text, documents)
 
 
-def one_document(path: str, line: int | None, hint: str = "choose one with --line N") -> tuple[str, Document]:
+def one_document(
+    path: str, line: int | None, hint: str = "choose one with --line N", *, max_size: int
+) -> tuple[str, Document]:
     """The conversation of a file that is meant: the one on `line`, or the only one. Raises `ConfigError`."""
-    name, _, documents = read_file(path)
+    name, _, documents = read_file(path, max_size=max_size)
     if line is None and len(documents) > 1:
         raise ConfigError(f"{name} holds {len(documents)} conversations", hint=hint)
     found = [document for document in documents if line in (None, document.line)]

@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a prompt file, a folder, or - for standard input")
     parser.add_argument("-v", "--verbose", action="store_true", help="also per message and part, or per conversation")
     parser.add_argument("--lossy", action="store_true", help="with --dialect, leave out what the dialect cannot hold")
-    add_options(parser, "--model", "--dialect", "--encoding", "--format", "--color")
+    add_options(parser, "--model", "--dialect", "--encoding", "--max-size", "--format", "--color")
 
 
 def run(arguments: Namespace) -> int:

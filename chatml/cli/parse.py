@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="the keys of a message: role and content (the default), sender and text, or from and value",
     )
     parser.add_argument("--compact", action="store_true", help="write the JSON in one line")
-    add_options(parser, "--dialect")
+    add_options(parser, "--dialect", "--max-size")
 
 
 def run(arguments: Namespace) -> int:
@@ -43,7 +43,8 @@ def run(arguments: Namespace) -> int:
     from chatml.dialects import get_dialect
 
     asked = None if arguments.dialect == AUTO else get_dialect(arguments.dialect)
-    name, document = one_document(arguments.file, None, "expected one ChatML text; `chatml render` writes it")
+    hint = "expected one ChatML text; `chatml render` writes it"
+    name, document = one_document(arguments.file, None, hint, max_size=arguments.max_size)
     if document.text is None:
         raise ConfigError(
             f"{name} holds messages, expected ChatML text", hint="`chatml render` writes messages as ChatML"

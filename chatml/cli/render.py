@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--ids", action="store_true", help="write token ids in place of the string")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, and nothing to standard output")
-    add_options(parser, "--model", "--dialect", "--encoding", "--line", "--format")
+    add_options(parser, "--model", "--dialect", "--encoding", "--line", "--max-size", "--format")
 
 
 def run(arguments: Namespace) -> int:
@@ -64,10 +64,10 @@ def _texts(arguments: Namespace) -> Iterator[str]:
 
     choices = read_choices(arguments)
     if arguments.format == "json" and arguments.line is None:
-        name, _, documents = read_file(arguments.file)
+        name, _, documents = read_file(arguments.file, max_size=arguments.max_size)
     else:
         hint = "write all of them with --format json, or choose one with --line N"
-        name, document = one_document(arguments.file, arguments.line, hint)
+        name, document = one_document(arguments.file, arguments.line, hint, max_size=arguments.max_size)
         documents = (document,)
     for document in documents:
         if document.text is not None:

@@ -1,11 +1,15 @@
 """Prompt files: one reader per format, from the text of a file to the conversations in it.
 
 Nothing here opens a file. The format is found by content; the name of the file only breaks ties.
+
+A document of more than 16 MiB of UTF-8 is refused unless the call allows more. In JSON Lines each line is a document,
+and the text may be larger; any other text is one document as a whole: ChatML, plain text, and JSON, also where it is an
+array of conversations.
 """
 
 from __future__ import annotations
 
-from chatml.promptfiles._document import EMPTY, NO_PROMPT, Document
-from chatml.promptfiles._read import FORMATS, read_documents
+from chatml.promptfiles._document import EMPTY, NO_PROMPT, TOO_LARGE, Document
+from chatml.promptfiles._read import FORMATS, MAX_SIZE, check_size, read_documents
 
-__all__ = ["EMPTY", "FORMATS", "NO_PROMPT", "Document", "read_documents"]
+__all__ = ["EMPTY", "FORMATS", "MAX_SIZE", "NO_PROMPT", "TOO_LARGE", "Document", "check_size", "read_documents"]

@@ -10,6 +10,7 @@ from chatml._errors import ParseError
 
 NO_PROMPT = "no-prompt"  # code of the ParseError for JSON that is well formed and holds no conversation
 EMPTY = "empty-file"  # code of the ParseError for a text of which nothing is left but white space
+TOO_LARGE = "too-large"  # code of the ParseError for a document of more bytes than are allowed
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -46,13 +47,15 @@ class Format(NamedTuple):
     """A kind of text.
 
     `likeness` is 0 when a text cannot be of this kind, 1 when it can, 2 when it can hardly be another; `suffixes`
-    decide between equals. `read` takes the text and the name of its file.
+    decide between equals. `read` takes the text and the name of its file. `by_line` is whether each line is a document
+    of its own, so that the limit of size is one for lines.
     """
 
     name: str
     suffixes: tuple[str, ...]
     likeness: Callable[[str], int]
     read: Callable[[str, str], list[Document]]
+    by_line: bool = False
 
 
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}

@@ -27,4 +27,4 @@ def _read(text: str, source: str) -> list[Document]:
     return documents
 
 
-JSONL = Format("jsonl", (".jsonl", ".ndjson"), _likeness, _read)
+JSONL = Format("jsonl", (".jsonl", ".ndjson"), _likeness, _read, by_line=True)

@@ -1,12 +1,17 @@
 """JSON text to values, strictly: what a prompt file cannot mean is an error with its line and column.
 
-Python's reader takes NaN, keeps the last of two equal keys, and fails on deep nesting and long numbers with errors that
-say no place. It is kept because it is fast; the place is looked for afterwards, on the way to the error only.
+Python's reader takes NaN, reads 1e999 as infinity, keeps the last of two equal keys and the halves of surrogate pairs,
+and fails on deep nesting and long numbers with errors that say no place. It is kept because it is fast; the place is
+looked for afterwards, on the way to the error only.
+
+No value that is read holds a lone surrogate, be it spelled by an escape or, in a text that is not from a file, there
+itself: it is no character, UTF-8 cannot hold it, and a tokenizer puts something else in its place.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from typing import Any
@@ -17,6 +22,11 @@ from chatml._spans import LineIndex
 _DEEPEST = 64  # levels; JSON schemas of tools have about 10, and Python's own limit is where it falls over
 _TOKENS = re.compile(r'(?P<string>"(?:[^"\\]++|\\.)*+")(?P<key>[ \t\r\n]*+:)?|[{}\[\]]|[^\s"{}\[\],:]++', re.DOTALL)
 _CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # it may be one of a pair, or behind an escaped backslash
+# well-formed JSON up to its first lone surrogate: all else, an escape at a time, and pairs
+_PAIRED = re.compile(
+    r"(?:[^\\\ud800-\udfff]++|\\[^u]|\\u[^dD]|\\u[dD][0-7]|\\u[dD][89abAB]..\\u[dD][c-fC-F])*+", re.DOTALL
+)
 # what Python's reader says -> what we say
 _PROBLEMS = {
     "Expecting value": "a value is expected",
@@ -32,8 +42,8 @@ _PROBLEMS = {
 def load_json(text: str, source: str, first_line: int = 1, offset: int = 0) -> Any:
     """Read one JSON value. Raises `ParseError`; `text` begins at `offset` of the file, on `first_line`."""
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
-        if not _too_deep(value):
+        value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse)
+        if not (_too_deep(value) or _has_lone_surrogate(text)):
             return value
         problem, position = _first_fault(text)
     except json.JSONDecodeError as error:
@@ -60,6 +70,31 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"{number} is infinite")
+    return value
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    may_have = _SURROGATE.search(text) or not (text.isascii() or _is_utf8(text))
+    return bool(may_have) and _first_lone_surrogate(text) < len(text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _first_lone_surrogate(text: str) -> int:
+    found = _PAIRED.match(text)
+    return found.end() if found else 0
 
 
 def _too_deep(value: Any) -> bool:
@@ -90,6 +125,23 @@ def _first_fault(text: str) -> tuple[str, int]:
             keys[-1].add(key)
         elif token in _CONSTANTS:
             return f"found {token}, which is not valid JSON; a number or null is expected", position
-        elif len(token) > sys.get_int_max_str_digits() > 0 and token.lstrip("-").isdecimal():
-            return f"found a number of {len(token.lstrip('-'))} digits, which is more than can be read", position
-    return "the JSON cannot be read", 0
+        elif fault := _number_fault(token):
+            return fault, position
+    return _surrogate_fault(text)
+
+
+def _number_fault(token: str) -> str:
+    digits = token.lstrip("-")
+    if digits.isdecimal():
+        is_long = len(digits) > sys.get_int_max_str_digits() > 0
+        return f"found a number of {len(digits)} digits, which is more than can be read" if is_long else ""
+    is_infinite = digits[:1].isdecimal() and math.isinf(float(token))
+    return f"found {token[:40]}, which is more than a number can be" if is_infinite else ""
+
+
+def _surrogate_fault(text: str) -> tuple[str, int]:
+    position = _first_lone_surrogate(text)
+    if position == len(text):
+        return "the JSON cannot be read", 0
+    escape = text[position : position + 6] if text[position] == "\\" else f"\\u{ord(text[position]):04x}"
+    return f"found the lone surrogate {escape}, expected a pair such as \\ud83d\\ude00", position

@@ -4,24 +4,54 @@ from __future__ import annotations
 
 from chatml._errors import ParseError
 from chatml.promptfiles._chatml import CHATML, PLAIN
-from chatml.promptfiles._document import EMPTY, Document, Format
+from chatml.promptfiles._document import EMPTY, TOO_LARGE, Document, Format
 from chatml.promptfiles._json import JSON
 from chatml.promptfiles._jsonl import JSONL
 
 FORMATS: tuple[Format, ...] = (JSON, JSONL, CHATML, PLAIN)  # between equals the first one
+MAX_SIZE = 16 * 2**20  # bytes of UTF-8: some 4 million tokens of English, more than any model in the table takes
+_WIDEST = 4  # bytes of a character in UTF-8
 
 
-def read_documents(text: str, *, source: str = "") -> tuple[Document, ...]:
+def read_documents(text: str, *, source: str = "", max_size: int = MAX_SIZE) -> tuple[Document, ...]:
     """Read the conversations of a file's `text`; `source` is the file's name, for errors and to break ties.
 
-    A text that no format claims is one document of format "text". Raises `ParseError` for a text that is empty or not
-    well formed, and with code "no-prompt" for JSON that holds no conversation.
+    A text that no format claims is one document of format "text". Raises `ParseError` for a text that is empty, not
+    well formed or too large (see `check_size`), and with code "no-prompt" for JSON that holds no conversation.
     """
     text = text.removeprefix("\ufeff")
     if not text or text.isspace():
         problem = "the file is empty" if not text else "the file is empty but for white space"
         raise ParseError(problem, source=source, code=EMPTY, hint="expected ChatML text, or messages as JSON")
-    return tuple(_find_format(text, source).read(text, source))
+    form = _find_format(text, source)
+    _check_size(text, form, source, max_size)
+    return tuple(form.read(text, source))
+
+
+def check_size(text: str, *, source: str = "", max_size: int = MAX_SIZE) -> None:
+    """Raise `ParseError`, with code "too-large", when a document has more than `max_size` bytes of UTF-8.
+
+    In JSON Lines a document is a line, without its newline; any other text is one as a whole. To refuse a text before
+    the rest of it is read, its beginning is enough, if that has more than `max_size` bytes.
+    """
+    text = text.removeprefix("\ufeff")
+    _check_size(text, _find_format(text, source), source, max_size)
+
+
+def _check_size(text: str, form: Format, source: str, max_size: int) -> None:
+    if not _may_be_larger(text, max_size):
+        return
+    start = 0
+    for number, part in enumerate(text.split("\n") if form.by_line else (text,), 1):
+        if _may_be_larger(part, max_size) and len(part.encode("utf-8", "surrogatepass")) > max_size:
+            problem = f"the {'line' if form.by_line else 'document'} has more than {max_size:,} bytes"
+            hint = "pass a larger max_size"
+            raise ParseError(problem, hint=hint, source=source, code=TOO_LARGE, start=start, end=start, line=number)
+        start += len(part) + 1
+
+
+def _may_be_larger(text: str, size: int) -> bool:
+    return len(text) * (1 if text.isascii() else _WIDEST) > size
 
 
 def _find_format(text: str, source: str) -> Format:

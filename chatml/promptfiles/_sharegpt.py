@@ -31,7 +31,7 @@ def _tools(tools: Any) -> Any:
     try:
         return load_json(tools, "") if tools.strip() else None
     except ParseError as error:
-        raise ParseError(f"'tools' is a string, and not one of JSON: {error.problem}") from None
+        raise ParseError(f"'tools' is a string, and not one of JSON: {error}") from None
 
 
 SHAREGPT = Form("sharegpt", _claims, _read)

@@ -99,8 +99,8 @@ class TestTerminal:
         return data.decode().replace("\r\n", "\n")
 
     def test_render_shows_controls(self, tmp_path: Path, write: Write) -> None:
-        write("hostile.json", json.dumps([{"role": "user", "content": "a\x1b[2J\tb\u202e\n\ud800"}]))
-        shown = "<|im_start|>user\na\\x1b[2J\tb<U+202E>\n<U+D800><|im_end|>\n"
+        write("hostile.json", json.dumps([{"role": "user", "content": "a\x1b[2J\tb\u202e\n"}]))
+        shown = "<|im_start|>user\na\\x1b[2J\tb<U+202E>\n<|im_end|>\n"
         assert self.output(tmp_path, "render", "hostile.json").replace("        ", "\t") == shown
 
     def test_colour_is_for_terminals(self, tmp_path: Path, write: Write) -> None:
