@@ -32,10 +32,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--lossy", action="store_true", help="leave out what the dialect cannot hold, and say what")
     parser.add_argument(
         "--untrusted",
-        metavar="escape|reject",
-        type=one_of("escape", "reject"),
+        metavar="escape|reject|strip",
+        type=one_of("escape", "reject", "strip"),
         default="escape",
-        help="what to do with content that spells a special token; default: escape",
+        help="what to do with content that spells a special token: escape it (the default), refuse it, or delete it",
     )
     parser.add_argument("--ids", action="store_true", help="write token ids in place of the string")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, and nothing to standard output")
@@ -87,6 +87,7 @@ _TEXTS = {"chatml": "ChatML text", "text": "plain text"}
 
 
 def _render(name: str, document: Document, choices: Choices, arguments: Namespace) -> str | list[int]:
+    from chatml._errors import ConfigError
     from chatml._prompt import Prompt
     from chatml._render import render
     from chatml.cli._report import note
@@ -106,6 +107,9 @@ def _render(name: str, document: Document, choices: Choices, arguments: Namespac
         note(f"{where}: {place} is left out: {reason}")
     if arguments.ids:
         if arguments.untrusted == "reject":
-            _ = prompt.text  # raises where content spells a special token
+            render(document.messages, untrusted="reject", **options)
+        elif arguments.untrusted == "strip":
+            problem = "found strip with --ids, which keep what spells a special token as text"
+            raise ConfigError(problem, option="--untrusted", hint="leave one of them out")
         return prompt.token_ids(choices.encoding or (info.encoding if info else None))
     return render(document.messages, untrusted=arguments.untrusted, **options)

@@ -92,7 +92,7 @@ MISUSED = {
     "inspect x --line 0": "argument --line: found '0', expected a number from 1 on",
     "inspect x --line \u00b2": "argument --line: found '\u00b2', expected a number from 1 on",
     "parse x --form y": "argument --form: found 'y', expected chat, sender or sharegpt",
-    "render x --untrusted y": "argument --untrusted: found 'y', expected escape or reject",
+    "render x --untrusted y": "argument --untrusted: found 'y', expected escape, reject or strip",
 }
 NAMES = "known are cl100k_base, cl100k_im, o200k_base, o200k_harmony, o200k_im"
 BY_PATH = "pass the path of a .tiktoken or tokenizer.json file"
