@@ -29,6 +29,7 @@ from chatml._special import ENCODING_TOKENS, TRUSTED_ROLES, families, family_tok
 from chatml.dialects import Dialect
 
 MARKER = "\\"
+LONGEST = 200  # characters of a token: patterns are nested as deeply as tokens are long
 COMPLETE = ""  # the key of a trie node at which a token ends
 
 
@@ -63,7 +64,10 @@ class Escaper:
     def _check(self, tokens: Iterable[str]) -> None:
         if len(self.marker) != 1:
             raise ConfigError(f"found {shown(self.marker)}, expected one character", option="marker")
-        for token in tokens:
+        for token in sorted(tokens):
+            if len(token) > LONGEST:
+                problem = f"found a token of {len(token)} characters, {shown(token, 20)}, expected at most {LONGEST}"
+                raise ConfigError(problem, option="tokens")
             if len(token) < 2:
                 problem = f"found {shown(token)}, expected at least 2 characters: the marker stands behind the first"
                 raise ConfigError(problem, option="tokens", hint="sanitize(policy='strip') can delete it")

@@ -105,7 +105,7 @@ class HardenedEscaper(Escaper):
             # a combining stroke makes another character of < = >, and accents of letters
             problem = f"found {shown(self.marker)}, which does not survive normalization beside any other character"
             raise ConfigError(problem, option="marker", hint="choose a backslash, or a punctuation mark such as !")
-        for token in [token for token in tokens if token[0] not in _LIKE]:
+        for token in sorted(token for token in tokens if token[0] not in _LIKE):
             for character in _ligatures():
                 within = _fold_once(character)
                 if any(token.startswith(within[place:]) for place in range(len(within) - 1)):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
 
 from chatml._errors import ConfigError, shown
+from chatml._messages import ROLE_PATTERN
 
 Policy: TypeAlias = Literal["escape", "reject", "strip"]
 Untrusted: TypeAlias = Policy | Mapping[str, Policy]
 
 POLICIES = ("escape", "reject", "strip")
 _FIELDS = ("content", "name", "reasoning", "refusal", "tool_calls", "extra")
+_is_key = re.compile(rf"(?:\*|{ROLE_PATTERN})(?:\.(?:{'|'.join(_FIELDS)}))?").fullmatch
 
 
 def check_policy(policy: object, option: str) -> Policy:
@@ -26,7 +29,7 @@ def read_policies(untrusted: Untrusted, option: str = "untrusted") -> Mapping[st
     if not isinstance(untrusted, Mapping):
         return {"*": check_policy(untrusted, option)}
     for key in untrusted:
-        if not isinstance(key, str) or not key or key.partition(".")[2] not in ("", *_FIELDS):
+        if not isinstance(key, str) or not _is_key(key):  # such a key would never count
             expected = f"expected a role, *, or one of them with .{', .'.join(_FIELDS[:-1])} or .{_FIELDS[-1]}"
             raise ConfigError(f"found the key {shown(key)}, {expected}", option=option)
     return {key: check_policy(policy, f"{option}[{key!r}]") for key, policy in untrusted.items()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from chatml._errors import ConfigError, require_text, shown
@@ -108,8 +109,9 @@ class Sanitizer:
     ) -> None:  # fmt: skip
         """Take the options of `sanitize`. Raises `ConfigError`."""
         self._policy = check_policy(policy, "policy")
-        self._escaper = escaper_of(profile, tokens, marker)
-        self._stripper = Stripper(self._escaper.tokens, hardened=profile == "hardened") if policy == "strip" else None
+        chosen = token_set(tokens)
+        self._escaper = escaper_of(profile, _to_escape(chosen, policy), marker)
+        self._stripper = Stripper(chosen, hardened=profile == "hardened") if policy == "strip" else None
         self._held: list[str] = []  # the beginning of a token, and behind it what does not matter
         self._takes_marker = False  # whether a marker at the end of what is held does not matter
         self._given = 0  # characters fed and no longer held
@@ -196,19 +198,28 @@ def sanitize(
     'hello'
     """
     check_policy(policy, "policy")
-    cleaner = _Cleaner(escaper_of(profile, tokens, marker), policy, hardened=profile == "hardened")
+    chosen = token_set(tokens)
+    escaper = escaper_of(profile, _to_escape(chosen, policy), marker)
+    cleaner = _Cleaner(escaper, chosen, policy, hardened=profile == "hardened")
     cleaned: Value = cleaner.clean(value)
     _raise(cleaner.findings)
     return cleaned
+
+
+def _to_escape(tokens: frozenset[str], policy: Policy) -> frozenset[str]:
+    """What is left to escape under a policy: tokens of one character cannot be, but can be deleted."""
+    return frozenset(token for token in tokens if len(token) > 1) if policy == "strip" else tokens
 
 
 class _Cleaner:
     """One policy and one scheme; findings under "reject" collect."""
 
     def __init__(
-        self, escaper: Escaper, policy: Policy, *, hardened: bool, message: int | None = None, field: str = ""
-    ) -> None:
+        self, escaper: Escaper, tokens: frozenset[str], policy: Policy, *, hardened: bool, message: int | None = None,
+        field: str = "",
+    ) -> None:  # fmt: skip
         self.escaper = escaper
+        self.tokens = tokens
         self.policy = policy
         self.hardened = hardened
         self.message = message
@@ -239,8 +250,8 @@ class _Cleaner:
         return self._plain(text)
 
     def _plain(self, text: str) -> str:
-        if self.policy == "strip" and self.escaper.find(text):
-            text = strip(text, self.escaper.tokens, hardened=self.hardened)
+        if self.policy == "strip" and (self.escaper.find(text) or len(self.tokens) > len(self.escaper.tokens)):
+            text = strip(text, self.tokens, hardened=self.hardened)
         elif self.policy == "reject":
             self.findings += literal_findings(text, self.escaper, message=self.message, field=self.field)
         return self.escaper.escape(text)
@@ -268,22 +279,29 @@ def sanitize_messages(
     found = get_dialect(dialect)
     policies = read_policies(untrusted)
     frame, every = tokens_for(found) if tokens is None else (token_set(tokens),) * 2
-    out, findings = [], list[Finding]()
-    for index, message in enumerate(read_messages(messages)):
-        escaper = escaper_of(profile, frame if message.role in TRUSTED_ROLES else every, marker)
+    findings = list[Finding]()
 
-        def cleaner(field: str, message: Message = message, index: int = index, escaper: Escaper = escaper) -> _Cleaner:
-            policy = policy_for(policies, message.role, field)
-            made = _Cleaner(escaper, policy, hardened=profile == "hardened", message=index, field=field)
-            made.findings = findings
-            return made
+    @cache
+    def escaper(chosen: frozenset[str], policy: Policy) -> Escaper:
+        return escaper_of(profile, _to_escape(chosen, policy), marker)
 
-        out.append(_clean_message(message, cleaner).to_mapping())
+    def cleaner(index: int, role: str, field: str) -> _Cleaner:
+        policy, chosen = policy_for(policies, role, field), frame if role in TRUSTED_ROLES else every
+        made = _Cleaner(
+            escaper(chosen, policy), chosen, policy, hardened=profile == "hardened", message=index, field=field
+        )
+        made.findings = findings
+        return made
+
+    out = [
+        _clean_message(message, partial(cleaner, index, message.role)).to_mapping()
+        for index, message in enumerate(read_messages(messages))
+    ]
     _raise(findings)
     return out
 
 
-def _clean_message(message: Message, cleaner: Any) -> Message:
+def _clean_message(message: Message, cleaner: Callable[[str], _Cleaner]) -> Message:
     content: Any = message.content
     contents = cleaner("content")
     if isinstance(content, str):

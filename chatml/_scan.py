@@ -9,15 +9,14 @@ from __future__ import annotations
 import base64
 import html
 import re
-import urllib.parse
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from chatml._diagnostics import Severity
 from chatml._errors import ConfigError
-from chatml._escape import Escaper, Found, exact_escaper
+from chatml._escape import MARKER, Escaper, Found, exact_escaper
 from chatml._findings import Finding, FindingKind, finding, kind_of
 from chatml._fold import hardened_escaper
 from chatml._sanitize import token_set
@@ -56,9 +55,18 @@ def _from_json(unit: str) -> str:
     return chr(code) if code < 0x110000 else unit
 
 
+_HEX, _MORE = "[0-9a-fA-F]", "%[89abAB][0-9a-fA-F]"
 _ENCODINGS = (
-    _Encoding(FindingKind.HTML, re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,24});?"), html.unescape),
-    _Encoding(FindingKind.URL, re.compile(r"(?:%[0-9a-fA-F]{2})+"), lambda unit: urllib.parse.unquote(unit)),
+    _Encoding(
+        FindingKind.HTML,  # leading zeros count for nothing; html.unescape cannot read 4,300 of them
+        re.compile(r"&(?:#0{0,4000}+[0-9]{1,7}|#[xX]0{0,4000}+[0-9a-fA-F]{1,6}|[A-Za-z]{2,24});?"),
+        html.unescape,
+    ),
+    _Encoding(
+        FindingKind.URL,  # one character in UTF-8 at a time
+        re.compile(f"%[0-7]{_HEX}|%[cCdD]{_HEX}{_MORE}|%[eE]{_HEX}(?:{_MORE}){{2}}|%[fF]{_HEX}(?:{_MORE}){{3}}"),
+        lambda unit: bytes.fromhex(unit.replace("%", "")).decode("utf-8", "replace"),
+    ),
     _Encoding(
         FindingKind.JSON,  # and of Python and JavaScript
         re.compile(r"\\(?:/|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2})"),
@@ -72,9 +80,9 @@ _base64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{8,}={0,2}")
 _ROLE = r"(?:system|developer|user|assistant|tool)"
 _HEADERS = (
     (r"(?im)^[ \t]*#{2,3} ?(?:Instruction|Input|Response|System|Human|User|Assistant) ?:", Severity.INFO),
-    (r"(?:\n[ \t]*\n|\A)(?:Human|Assistant|H|A): ", Severity.INFO),
-    (rf"(?m)^{_ROLE}(?: name=\S{{1,64}}| to=\S{{1,64}})+[ \t]*$", Severity.WARNING),
-    (rf"(?m)^{_ROLE}[ \t]*\n", Severity.INFO),
+    (r"(?:\n[ \t\r]*\n|\A)(?:Human|Assistant|H|A): ", Severity.INFO),
+    (rf"(?m)^{_ROLE}(?: name=\S{{1,64}}| to=\S{{1,64}})+[ \t\r]*$", Severity.WARNING),
+    (rf"(?m)^{_ROLE}[ \t\r]*\n", Severity.INFO),
     (r"\bto=(?:functions|browser|python|container)\b[.\w]{0,64}", Severity.WARNING),
 )
 _template = re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{%[^{}%\n]{0,200}%\}|\{#|\$\{[^{}\n]{0,200}\}|<%")
@@ -96,13 +104,12 @@ def scan(text: str | Iterable[str], *, tokens: Iterable[str] | None = None) -> t
     chosen = token_set(tokens)
     if isinstance(text, str):
         return tuple(_scan(text, chosen, ()))
-    try:
-        texts: list[Any] = list(text)
-    except TypeError:
-        texts = [text]
+    hint = "scan takes one text, or several"
+    if isinstance(text, (bytes, Mapping)) or not isinstance(text, Iterable):
+        raise ConfigError(f"found {type(text).__name__}, expected str", option="text", hint=hint)
+    texts: list[Any] = list(text)
     for index, one in enumerate(texts):
         if not isinstance(one, str):
-            hint = "scan takes one text, or several"
             raise ConfigError(f"found {type(one).__name__}, expected str", option=f"text[{index}]", hint=hint)
     borders = tuple(accumulate(map(len, texts)))[:-1]
     return tuple(_placed(_scan("".join(texts), chosen, borders), texts, (0, *borders)))
@@ -119,7 +126,8 @@ def _placed(findings: Iterable[Finding], texts: list[str], starts: tuple[int, ..
 
 
 def _scan(text: str, tokens: frozenset[str], borders: tuple[int, ...]) -> list[Finding]:
-    lines, exact = LineIndex(text), exact_escaper(tokens)
+    tokens = frozenset(token for token in tokens if len(token) > 1)  # those of one character are no structure
+    lines, exact = LineIndex(text), exact_escaper(tokens, _unused(tokens))
     found = list(_spelled(text, tokens, lines, borders))
     found += _begun(text, exact, lines)
     for encoding in _ENCODINGS:
@@ -130,12 +138,25 @@ def _scan(text: str, tokens: frozenset[str], borders: tuple[int, ...]) -> list[F
     return sorted(found, key=lambda one: (one.start, one.end, one.kind))
 
 
+def _unused(tokens: frozenset[str]) -> str:
+    """A marker that no token has; nothing is escaped here, so any will do."""
+    return next((one for one in "\\!~^;" if not any(one in token for token in tokens)), MARKER)
+
+
+def _widest(tokens: frozenset[str]) -> Escaper:
+    """The hardened profile, or the exact one for tokens that it cannot cover."""
+    try:
+        return hardened_escaper(tokens, _unused(tokens))
+    except ConfigError:
+        return exact_escaper(tokens, _unused(tokens))
+
+
 def _spelled(text: str, tokens: frozenset[str], lines: LineIndex, borders: tuple[int, ...]) -> Iterator[Finding]:
     """Tokens as they are, with what is invisible in them, and what looks like them."""
-    hardened, end = hardened_escaper(tokens), 0
+    hardened, end = _widest(tokens), 0
     plain = text.translate(_CONFUSABLE) if _confusable(text) else text
     for found in hardened.find_all(plain):
-        if found.start < end:
+        if found.end <= end:  # within another one
             continue
         end = found.end
         kind = kind_of(text[found.start : end], found.token)
@@ -148,7 +169,8 @@ def _spelled(text: str, tokens: frozenset[str], lines: LineIndex, borders: tuple
 def _begun(text: str, exact: Escaper, lines: LineIndex) -> Iterator[Finding]:
     """What stands at the end and could become a token with the next text; a lone first character is no finding."""
     start = exact.unfinished(text)
-    candidates = [token for token in exact.tokens if token.startswith(text[start:])] if start < len(text) - 1 else []
+    begun = text[start:]
+    candidates = [token for token in exact.tokens if token.startswith(begun)] if len(begun) > 1 else []
     if candidates:
         token = min(candidates, key=lambda token: (token != "<|im_start|>", len(token), token))
         found = finding(FindingKind.SPLIT, Severity.WARNING, text, lines, Found(token, start, len(text)))
@@ -193,8 +215,9 @@ def _in_base64(text: str, exact: Escaper, lines: LineIndex) -> Iterator[Finding]
         decoded = base64.b64decode(data).decode("utf-8", "replace")
         found = exact.find(decoded)
         if found:
-            there = Found(found.token, match.start(), match.end())
-            yield finding(FindingKind.BASE64, Severity.WARNING, text, lines, there)
+            there = finding(FindingKind.BASE64, Severity.WARNING, decoded, lines, found)  # the role is encoded too
+            line, column = lines.position(match.start())
+            yield there._replace(spelling=match[0], start=match.start(), end=match.end(), line=line, column=column)
 
 
 def _headers(text: str, lines: LineIndex) -> Iterator[Finding]:
@@ -203,9 +226,10 @@ def _headers(text: str, lines: LineIndex) -> Iterator[Finding]:
     for pattern, severity in _HEADERS:
         for match in re.finditer(pattern, text):
             start = match.start() + len(match[0]) - len(match[0].lstrip())
-            if match.end() not in places:
+            end = match.start() + len(match[0].rstrip())
+            if end not in places:
                 yield _wordy(FindingKind.HEADER, severity, text, lines, start, match.end(), reading)
-            places.add(match.end())
+            places.add(end)
 
 
 def _templates(text: str, lines: LineIndex) -> Iterator[Finding]:

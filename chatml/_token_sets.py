@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from chatml._errors import ConfigError, shown
@@ -24,8 +23,8 @@ def special_tokens(
 
     `family` is a name or several of the registry ("chatml", "llama3", "qwen", ...), `dialect` gives the markers of its
     frame and the special tokens of its encoding, `tokenizer` is a `tiktoken.Encoding`, the name of an encoding, or the
-    path of a tokenizer.json or tokenizer_config.json, of which all added tokens count, special or not, but for those of
-    white space alone, which are text. Without any of them: every token that is known.
+    path of a tokenizer.json or tokenizer_config.json. Of a file all added tokens count, special or not, but for what is
+    text: white space, and single characters that are not special. Without any of them: every token that is known.
 
     Raises `ConfigError` for an unknown family or dialect, `EncodingError` for a file that cannot be read.
 
@@ -35,8 +34,9 @@ def special_tokens(
     if family is None and dialect is None and tokenizer is None:
         return known_tokens()
     found = set[str]()
-    for name in (family,) if isinstance(family, str) else family or ():
-        found.update(_family(name))
+    if family is not None:
+        for name in family if isinstance(family, Iterable) and not isinstance(family, str) else (family,):
+            found.update(_family(name))
     if dialect is not None:
         found |= tokens_for(get_dialect(dialect))[0]
     if tokenizer is not None:
@@ -48,6 +48,8 @@ def _family(name: object) -> tuple[str, ...]:
     known = families()
     if isinstance(name, str) and name in known:
         return known[name]
+    from difflib import get_close_matches
+
     near = get_close_matches(str(name), known, n=3)
     nearest = f", the nearest are {', '.join(near)}" if near else ""
     hint = f"families are {', '.join(known)}"
@@ -57,7 +59,7 @@ def _family(name: object) -> tuple[str, ...]:
 def _of_tokenizer(tokenizer: object) -> frozenset[str]:
     special = getattr(tokenizer, "special_tokens_set", None)
     if special is not None:
-        return frozenset(special)
+        return frozenset(token for token in special if token.strip())
     if isinstance(tokenizer, str) and tokenizer in ENCODING_TOKENS:
         return frozenset(ENCODING_TOKENS[tokenizer])
     if not isinstance(tokenizer, (str, os.PathLike)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import SupportsIndex, TypeAlias
 
 from chatml._errors import require_text
@@ -20,8 +22,9 @@ class Trusted(str):
     runs: Runs
 
     def __new__(cls, runs: Iterable[tuple[str, bool]]) -> Trusted:
-        """Join `runs`."""
-        parts = tuple((str.__str__(text), flag) for text, flag in runs if text)
+        """Join `runs`, and neighbours that are both trusted, or both not, to one."""
+        groups = groupby((run for run in runs if run[0]), key=itemgetter(1))
+        parts = tuple(("".join([str.__str__(text) for text, _ in group]), flag) for flag, group in groups)
         self = super().__new__(cls, "".join([text for text, _ in parts]))
         self.runs = parts
         return self
@@ -34,9 +37,9 @@ class Trusted(str):
         """Put text in front, trusted or not."""
         return Trusted(runs_of(other) + self.runs) if isinstance(other, str) else NotImplemented
 
-    def __getnewargs__(self) -> tuple[Runs]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[Trusted], tuple[Runs]]:
         """What a copy is made of; so it survives pickling."""
-        return (self.runs,)
+        return Trusted, (self.runs,)
 
     def strip(self, characters: str | None = None, /) -> Trusted:
         """Take characters off both ends, as `str.strip` does; what is left keeps its trust."""

@@ -8,6 +8,7 @@ COMMANDS = {
     "parse": ("chatml.cli.parse", "read the messages of a ChatML string"),
     "count": ("chatml.cli.count", "count tokens, per file, message and part"),
     "inspect": ("chatml.cli.inspect", "show messages, markers, tokens and the context window"),
+    "sanitize": ("chatml.cli.sanitize", "escape, unescape or scan untrusted text"),
     "dialects": ("chatml.cli.dialects", "list the dialects"),
     "models": ("chatml.cli.models", "list what is known about models"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chatml._diagnostics import Severity
 from chatml.cli._layout import cut, width_of
 from chatml.cli._visible import visible
 
@@ -11,20 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from chatml._diagnostics import Diagnostic
+    from chatml._findings import Finding
     from chatml.cli._terminal import Terminal
 
+SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "blue"}
 
-def excerpt(diagnostic: Diagnostic, text: str, terminal: Terminal, style: str) -> Iterator[str]:
+
+def excerpt(place: Diagnostic | Finding, text: str, terminal: Terminal, style: str) -> Iterator[str]:
     """Two lines: what of the line fits the screen, and carets in `style`. A place that goes on ends with its line."""
-    begin = diagnostic.start - (diagnostic.column - 1)
-    newline = text.find("\n", diagnostic.start)
-    line_end = len(text) if newline < 0 else newline
-    head = f"{diagnostic.line:>5} {terminal.symbols.edge} "
+    begin = place.start - (place.column - 1)
+    head = f"{place.line:>5} {terminal.symbols.edge} "
     blank = f"{'':>5} {terminal.symbols.edge} "
     room, ellipsis = terminal.width - len(head), terminal.symbols.ellipsis
-    before = _end_of(text, begin, diagnostic.start, room // 3, ellipsis)
-    rest = _start_of(text, diagnostic.start, line_end, room - width_of(before), ellipsis)
-    marked = _start_of(text, diagnostic.start, min(diagnostic.end, line_end), room - width_of(before), ellipsis)
+    newline = text.find("\n", place.start, place.start + room + 1)  # a line may be as long as the text
+    line_end = len(text) if newline < 0 else newline
+    before = _end_of(text, begin, place.start, room // 3, ellipsis)
+    rest = _start_of(text, place.start, line_end, room - width_of(before), ellipsis)
+    marked = _start_of(text, place.start, min(place.end, line_end), room - width_of(before), ellipsis)
     yield (terminal.paint(head, "dim") + before + rest).rstrip(" ")
     yield terminal.paint(blank, "dim") + " " * width_of(before) + terminal.paint("^" * max(width_of(marked), 1), style)
 

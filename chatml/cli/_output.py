@@ -7,6 +7,10 @@ import os
 import stat
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from chatml.cli._workflow import Command
+
 _CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD")
 _OFF = ("", "0", "false")
 
@@ -32,6 +36,11 @@ def write(text: str) -> None:
 
         text = without_commands(text)
     _guarded(text)
+
+
+def write_command(command: Command) -> None:
+    """Write a workflow command of our own to standard output: a log is meant to obey it, and only it."""
+    _guarded(f"{command}\n")
 
 
 def write_data(text: str) -> None:

@@ -1,6 +1,7 @@
 """Invariant: whatever texts, names and arguments hold, no output makes a terminal or a CI log do anything.
 
-Only `chatml render` writes text as it is: to files, and to pipes outside of CI.
+Only `chatml render` and `chatml sanitize` write text as it is: to files, and to pipes outside of CI. Only `chatml
+sanitize --scan --format github` writes workflow commands: its own.
 """
 
 from __future__ import annotations
@@ -99,11 +100,17 @@ NAMES = [
 ]
 SEEN = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 OUR_COLORS = re.compile(r"\x1b\[(?:0|1|2|7|3[1-4])(?:;3[1-4])?m")
+OUR_COMMANDS = re.compile(
+    r"^::(?:error|warning|notice) file=[^:,\n]*,line=\d+,(?:col=\d+,endColumn=\d+|endLine=\d+)"
+    r",title=chatml [a-z0-9-]+::",
+    re.MULTILINE,
+)
 
 
-def faults(output: bytes, *, color: bool = False) -> list[str]:
-    """What in the output of a command would be obeyed; in `color`, our own sequences are taken out first."""
+def faults(output: bytes, *, color: bool = False, github: bool = False) -> list[str]:
+    """What in the output of a command would be obeyed; what is our own in `color` or for `github` is left out."""
     text = output.decode()
+    text = OUR_COMMANDS.sub("", text) if github else text
     plain = OUR_COLORS.sub("", text) if color else text
     found = [
         f"U+{ord(character):04X}"
@@ -174,13 +181,21 @@ READERS = [
     ("inspect", "--color", "always", "--dialect", "hermes3"),
     ("inspect", "--format", "json"),
     ("render", "--format", "json"),
+    ("sanitize", "--format", "json"),
+    ("sanitize", "--format", "json", "--policy", "strip", "--profile", "hardened"),
+    ("sanitize", "--format", "json", "--policy", "reject"),
+    ("sanitize", "--format", "json", "--unescape"),
+    ("sanitize", "--scan"),
+    ("sanitize", "--scan", "--color", "always"),
+    ("sanitize", "--scan", "--format", "json"),
+    ("sanitize", "--scan", "--format", "github"),
 ]
 
 
 def check(done: Captured, *arguments: str) -> None:
     """Fail on anything in the streams that would be obeyed, and on what is no answer."""
     assert done.status in (0, 1, 2), arguments
-    assert not faults(done.out, color="always" in arguments), arguments
+    assert not faults(done.out, color="always" in arguments, github="github" in arguments), arguments
     assert not faults(done.err), arguments
     assert b"internal error" not in done.err, (arguments, done.err)
     assert done.out or done.err
@@ -210,7 +225,7 @@ def test_arguments_in_a_process() -> None:
         (text,),
         ("models", text),
         ("dialects", "--format", text),
-        *((command, text) for command in ("render", "parse", "count", "inspect")),
+        *((command, text) for command in ("render", "parse", "count", "inspect", "sanitize")),
         ("count", "chat.json", "--model", text),
         ("inspect", "chat.json", f"--{text}"),
     ]
@@ -220,18 +235,29 @@ def test_arguments_in_a_process() -> None:
         check(done, *line)
 
 
+NAMING = (
+    *("count -v", "count --format json", "inspect", "parse", "render"),
+    *("sanitize --policy reject", "sanitize --unescape", "sanitize --format json", "sanitize --scan"),
+    *("sanitize --scan --format json", "sanitize --scan --format github"),
+)
+
+
 @posix
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_names_of_files(name: str) -> None:
-    for command in ("render", "parse", "count", "inspect"):
+    for command in ("render", "parse", "count", "inspect", "sanitize"):
         check(run_here(command, name), command, name)
     Path(name).write_text("<|im_start|>user \n[<|im_end|><|im_end|>", "utf-8")
-    for arguments in (("count", "-v"), ("count", "--format", "json"), ("inspect",), ("parse",), ("render",)):
-        check(run_here(*arguments, "--", name), *arguments, name)
+    for line in NAMING:
+        check(run_here(*line.split(), "--", name), *line.split(), name)
     os.mkdir("folder")
     os.rename(name, f"folder/{name}.txt")
     Path("folder", f"{name}.json").write_text("{}")
     check(run_here("count", "folder"), "folder", name)
+    check(run_here("sanitize", "--scan", "folder", "--format", "github"), "folder", name, "github")
+
+
+CHOICES = ("policy", "profile", "family", "dialect", "tokenizer", "marker", "format")
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "\0", "-x ::error::"], ids=ascii)
@@ -246,6 +272,9 @@ def test_arguments(text: str) -> None:
         ("render", "chat.json", "--encoding", f"./{text}.json", "--ids"),
         ("render", "chat.json", "-o", f"missing/{text}"),
         *(("render", "chat.json", f"--{option}={text}/") for option in options),
+        ("sanitize", "chat.json", "-o", f"missing/{text}"),
+        ("sanitize", "chat.json", f"--token={text}<", f"--marker={text[0]}"),
+        *(("sanitize", "chat.json", f"--{option}={text}/") for option in (*CHOICES, text)),
     ]
     for line in lines:
         done = run_here(*line)
@@ -344,6 +373,21 @@ def test_a_prompt_is_exact_or_refused(text: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(_output, "is_terminal", lambda: True)
     shown = run_here("render", "chat.json")
     assert shown == Captured(0, _visible.visible_lines(prompt).encode(), b"")
+    check(shown._replace(out=shown.out.replace(b"\t", b" ")))  # tabs belong to the layout of the text
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_a_sanitized_text_is_exact_or_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    safe = f"a\n{text} <\\|im_end|>"
+    Path("a.txt").write_bytes(f"a\n{text} <|im_end|>".encode())
+    exact = Captured(0, safe.encode(), b"")
+    assert run_here("sanitize", "a.txt") == exact
+    monkeypatch.setenv("CI", "true")
+    refused = PAYLOADS[text]
+    assert run_here("sanitize", "a.txt") == (Captured(2, b"", refusal(safe, refused)) if refused else exact)
+    monkeypatch.setattr(_output, "is_terminal", lambda: True)
+    shown = run_here("sanitize", "a.txt")
+    assert shown == Captured(0, _visible.visible_lines(safe).encode(), b"")
     check(shown._replace(out=shown.out.replace(b"\t", b" ")))  # tabs belong to the layout of the text
 
 
