@@ -26,6 +26,8 @@ _PLAIN = r"\t\n\r\x20-\x7e"
 # stretches with characters that are not plain ASCII; over short gaps, because a call for each costs more than the gap
 _not_plain = re.compile(f"[^{_PLAIN}](?:[{_PLAIN}]{{0,31}}+[^{_PLAIN}]++)*+")
 
+_IOTA = "\u03b9"
+
 # what stands in a view for characters that are not what they become
 _NOTHING, _SEVERAL, _OTHER = "\x00", "\x01", "\x02"
 
@@ -105,10 +107,14 @@ class HardenedEscaper(Escaper):
             # a combining stroke makes another character of < = >, and accents of letters
             problem = f"found {shown(self.marker)}, which does not survive normalization beside any other character"
             raise ConfigError(problem, option="marker", hint="choose a backslash, or a punctuation mark such as !")
+        if any(_IOTA in token for token in tokens):
+            problem = f"the hardened profile cannot cover tokens with {_IOTA!a}: U+0345 may vanish, or become it"
+            raise ConfigError(problem, option="tokens", hint="use the exact profile for them")
         for token in sorted(token for token in tokens if token[0] not in _LIKE):
             for character in _ligatures():
                 within = _fold_once(character)
-                if any(token.startswith(within[place:]) for place in range(len(within) - 1)):
+                rests = [within[place:] for place in range(len(within) - 1)]
+                if any(token.startswith(rest) or rest.startswith(token) for rest in rests):
                     problem = f"the hardened profile cannot cover {shown(token)}: {character!a} becomes its beginning"
                     raise ConfigError(problem, option="tokens", hint="use the exact profile for it")
 

@@ -24,8 +24,10 @@ class Gap(NamedTuple):
     of_turn: bool = False  # whether the problems are about the turn before, not about what stands outside of turns
 
 
-def read_gap(gap: str, dialect: Dialect, tokens: frozenset[str], first: bool, turn_follows: bool) -> Gap:
-    """Name the parts of a gap. `tokens` are the bos and eos tokens that were announced."""
+def read_gap(
+    gap: str, dialect: Dialect, tokens: frozenset[str], by_id: frozenset[str], first: bool, turn_follows: bool
+) -> Gap:
+    """Name the parts of a gap. `tokens` are the bos and eos tokens that were announced, those `by_id` are only text."""
     separator = "" if first else dialect.separator
     expected = separator if turn_follows or dialect.separator_after_last else ""
     if gap == expected:
@@ -33,7 +35,7 @@ def read_gap(gap: str, dialect: Dialect, tokens: frozenset[str], first: bool, tu
     token = gap.strip(WHITE)
     if not token:
         return Gap(((SegmentKind.SEPARATOR, gap, False),), (_odd_space(gap, expected),), of_turn=True)
-    if token in tokens or token in BOS_AND_EOS:
+    if token not in by_id and (token in tokens or token in BOS_AND_EOS):
         return _read_token(gap, token, dialect, separator, (first, turn_follows))
     kept = separator if gap.startswith(separator) else ""
     where = "before the first message" if first and turn_follows else "that is in no message"

@@ -48,6 +48,7 @@ class Machine:
         self.dialect = dialect
         self.grammar = grammar_of(dialect)
         self.tokens = frozenset(token for token in (bos, eos, dialect.bos, dialect.eos) if token)
+        self.by_id: frozenset[str] = frozenset()  # tokens that text does not spell, because they come as ids
         self.out: list[Segment] = []
         self.messages: list[Message] = []
         self.problems: list[Problem] = []
@@ -103,7 +104,7 @@ class Machine:
         if self._state is _State.GAP:
             if (token in self.tokens or token in BOS_AND_EOS) and not "".join(self._gap).strip(WHITE):
                 self._gap.append(token)  # a bos or eos token
-                self._end_gap(turn_follows=False)
+                self._end_gap(turn_follows=False, by_id=frozenset())
                 return
             self._end_gap(turn_follows=False)
         elif self._state is _State.HEADER:
@@ -119,7 +120,7 @@ class Machine:
             self._open(recover(self._header, self.grammar, closing=True))
         if self._state is _State.LOST:
             self._report_unclosed(None, "the text ends")
-        elif self._is_empty() and self._role == "assistant":
+        elif self._held and self._is_empty() and self._role == "assistant":
             self._close_at_prompt()
         else:
             self._flush()
@@ -339,11 +340,12 @@ class Machine:
             self._report("generation-prompt", Severity.INFO, self._start, self._start + len(found), None, text)
         self._flush_prompt()
 
-    def _end_gap(self, turn_follows: bool) -> None:
+    def _end_gap(self, turn_follows: bool, by_id: frozenset[str] | None = None) -> None:
         first = not self._position or (
             not self._gap and self._closed is None
         )  # no newline is due behind a stray marker
-        gap = read_gap("".join(self._gap), self.dialect, self.tokens, first, turn_follows)
+        by_id = self.by_id if by_id is None else by_id
+        gap = read_gap("".join(self._gap), self.dialect, self.tokens, by_id, first, turn_follows)
         about = self._closed if gap.of_turn else None
         self.problems += [problem.moved(self._position, about) for problem in gap.problems]
         self.bos = gap.bos or self.bos

@@ -263,8 +263,8 @@ def sanitize_messages(
 ) -> list[dict[str, Any]]:  # fmt: skip
     r"""Make messages safe for a template that escapes nothing, such as those that models ship with.
 
-    Every field counts as written by others: content and its parts, reasoning, refusals, names and arguments of tool
-    calls, fields that no form knows. What must not stand in a field depends on `dialect` and role as it does for
+    Every field counts as written by others: content and its parts, reasoning, refusals, names, arguments and ids of
+    tool calls, fields that no form knows. What must not stand in a field depends on `dialect` and role as it does for
     `render`: in `system`, `developer` and `assistant` messages the tokens of the frame, in all others every known
     token; with `tokens` those in all. `untrusted` is a policy (see `sanitize`), or policies by "role", "role.field",
     "*.field" and "*", the most special of them counts. Arguments that are JSON text are cleaned inside of it. Roles and
@@ -307,10 +307,11 @@ def _clean_message(message: Message, cleaner: Callable[[str], _Cleaner]) -> Mess
     if isinstance(content, str):
         content = contents.text(content)
     else:
-        content = tuple(ContentPart(part.type, contents.clean(part.data)) for part in content)
+        content = tuple(ContentPart(contents.text(part.type), contents.clean(part.data)) for part in content)
     calls = tuple(_clean_call(call, cleaner("tool_calls")) for call in message.tool_calls)
     return replace(
-        message, content=content, tool_calls=calls, reasoning=cleaner("reasoning").text(message.reasoning),
+        message, content=content, tool_calls=calls, tool_call_id=cleaner("tool_calls").clean(message.tool_call_id),
+        reasoning=cleaner("reasoning").text(message.reasoning),
         refusal=cleaner("refusal").clean(message.refusal), extra=cleaner("extra").clean(message.extra),
     )  # fmt: skip
 
@@ -327,4 +328,7 @@ def _clean_call(call: ToolCall, cleaner: _Cleaner) -> ToolCall:
     # what JSON itself puts around strings may join them to a token
     if isinstance(cleaned, str) and cleaner.escaper.find(cleaned):
         cleaned = cleaner.text(cleaned)
-    return replace(call, name=cleaner.text(call.name), arguments=cleaned, extra=cleaner.clean(call.extra))
+    return replace(
+        call, name=cleaner.text(call.name), arguments=cleaned, id=cleaner.clean(call.id), type=cleaner.text(call.type),
+        extra=cleaner.clean(call.extra),
+    )  # fmt: skip

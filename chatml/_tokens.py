@@ -369,6 +369,7 @@ def plain_ids(ids: Iterable[int]) -> list[int]:
 def read_ids(machine: Machine, ids: Iterable[int], coder: Coder) -> None:
     """Feed a machine with ids: markers of its dialect as markers, other special ids as foreign, the rest as text."""
     spelled, markers = coder.spelled, frozenset(machine.dialect.markers)
+    machine.by_id = frozenset(spelled.values())
     ids = plain_ids(ids)
     begin = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from chatml._diagnostics import Severity
@@ -50,11 +51,16 @@ def verify_ids(
     prompt = Prompt._from_machine(machine)
     given = template_kwargs or {}
     bos, eos = given.get("bos_token") or found.bos, given.get("eos_token") or found.eos
-    wrong = [(one.start, one.message) for one in prompt.diagnostics if one.severity is Severity.ERROR]
+    wrong = [(one.start, one.end, one.message) for one in prompt.diagnostics if one.severity is Severity.ERROR]
     misplaced = [segment for segment in _misplaced(prompt, bos, eos) if segment.text not in admitted]
-    wrong += [(segment.start, f"{shown(segment.text)} has no place here") for segment in misplaced]
+    wrong += [(segment.start, segment.start, f"{shown(segment.text)} has no place here") for segment in misplaced]
     if wrong:
-        _refuse(numbers, coder, *min(wrong, key=lambda one: one[0]))
+        first = min(wrong, key=itemgetter(0))
+        # text that is wrong because a token of another family stands in it, or behind it
+        foreign = {one.start for one in prompt.segments if one.special and one.text not in found.markers}
+        causes = (one for one in wrong if one[0] in foreign and one[0] <= first[1])
+        start, _, why = min(causes, key=itemgetter(0), default=first)
+        _refuse(numbers, coder, start, why)
     return prompt
 
 

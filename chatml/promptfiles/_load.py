@@ -21,7 +21,8 @@ from chatml._spans import LineIndex
 
 _DEEPEST = 64  # levels; JSON schemas of tools have about 10, and Python's own limit is where it falls over
 _TOKENS = re.compile(r'(?P<string>"(?:[^"\\]++|\\.)*+")(?P<key>[ \t\r\n]*+:)?|[{}\[\]]|[^\s"{}\[\],:]++', re.DOTALL)
-_CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
+_CONSTANT = re.compile(r"NaN|-?Infinity")
+_NUMBER = re.compile(r"-?(?P<digits>[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # it may be one of a pair, or behind an escaped backslash
 # well-formed JSON up to its first lone surrogate: all else, an escape at a time, and pairs
 _PAIRED = re.compile(
@@ -119,24 +120,29 @@ def _first_fault(text: str) -> tuple[str, int]:
         elif token in "}]":
             del keys[-1:]
         elif match["key"] and keys:
-            key = json.loads(match["string"], strict=False)
+            try:
+                key = json.loads(match["string"], strict=False)
+            except ValueError:
+                return "this key is not valid JSON", position
             if key in keys[-1]:
                 return f"the key {key[:80]!a} occurs twice in one object", position
             keys[-1].add(key)
-        elif token in _CONSTANTS:
-            return f"found {token}, which is not valid JSON; a number or null is expected", position
+        elif constant := _CONSTANT.match(token):
+            return f"found {constant[0]}, which is not valid JSON; a number or null is expected", position
         elif fault := _number_fault(token):
             return fault, position
     return _surrogate_fault(text)
 
 
 def _number_fault(token: str) -> str:
-    digits = token.lstrip("-")
-    if digits.isdecimal():
-        is_long = len(digits) > sys.get_int_max_str_digits() > 0
-        return f"found a number of {len(digits)} digits, which is more than can be read" if is_long else ""
-    is_infinite = digits[:1].isdecimal() and math.isinf(float(token))
-    return f"found {token[:40]}, which is more than a number can be" if is_infinite else ""
+    number = _NUMBER.match(token)
+    if not number:
+        return ""
+    digits = len(number["digits"])
+    if number["digits"] == number[0].lstrip("-"):
+        is_long = digits > sys.get_int_max_str_digits() > 0
+        return f"found a number of {digits} digits, which is more than can be read" if is_long else ""
+    return f"found {token[:40]}, which is more than a number can be" if math.isinf(float(number[0])) else ""
 
 
 def _surrogate_fault(text: str) -> tuple[str, int]:
