@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--write] [--quick]
 
-`--quick` leaves out the size sweeps, which take some minutes.
+`--quick` leaves out the size sweeps, which take half an hour. The comparison of schemes goes into docs/security.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import argparse
 from pathlib import Path
 
 import codec
+import sanitizer
 import scaling
+import schemes
 import startup
 
 README = Path(__file__).parent.parent / "README.md"
@@ -24,11 +26,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     parser.add_argument("--quick", action="store_true", help="leave out the size sweeps")
     options = parser.parse_args()
-    parts = [codec.codec(), codec.jinja(), startup.startup()]
+    parts = [codec.codec(), codec.jinja(), startup.startup(), sanitizer.speed(), sanitizer.calibration()]
     if not options.quick:
-        parts += [scaling.codec(), scaling.tokens()]
+        parts += [scaling.codec(), scaling.tokens(), sanitizer.worst()]
     text = "\n\n".join(parts)
-    print(text)
+    print(text, schemes.show(write=options.write), sep="\n\n")
     if options.write:
         before, rest = README.read_text(encoding="utf-8").split(BEGIN)
         after = rest.split(END)[1]

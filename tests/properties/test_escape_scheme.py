@@ -1,20 +1,20 @@
 r"""Invariants of the escape scheme: it is inverted exactly, and no token is in escaped text nor begins in it.
 
-The scheme is checked against a slow reading of its definition, over all short texts of small alphabets, and on directed
-examples: tokens cut into fields, and forms that differ by what stands behind the first character. Schemes in use
-elsewhere are run through the same checks, which have to fail.
+The scheme is checked against a slow reading of its definition and on directed examples: tokens cut into fields, and
+forms that differ by what stands behind the first character. Schemes in use elsewhere are run through the same checks,
+which have to fail. All short texts of small alphabets are in tests/test_exhaustive.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from itertools import product
-from typing import Protocol
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from references import Deletes, DeletesAll, NaiveBackslash, NoEndRule, Reference, Scheme, ZeroWidthSpace
 from strategies import COMMON_ROLES, DIRECTED_TOKENS, PLAIN, REGISTRY, catches, fragments, soups, texts
 
 import chatml
@@ -24,58 +24,6 @@ from chatml.dialects import DIALECTS
 
 TOKENS = sorted({*REGISTRY, *DIRECTED_TOKENS})
 ESCAPER = Escaper(TOKENS)
-
-
-class Scheme(Protocol):
-    tokens: frozenset[str]
-
-    def escape(self, text: str) -> str: ...
-
-    def unescape(self, text: str) -> str: ...
-
-
-class Reference:
-    """The definition of the scheme, word by word, without a thought for speed."""
-
-    def __init__(self, tokens: Iterable[str], end_rule: bool = True) -> None:
-        self.tokens = frozenset(tokens)
-        self.openers = {token[0] for token in self.tokens}
-        self.end_rule = end_rule
-
-    def _matches(self, text: str, position: int, rest: str) -> bool:
-        """Whether `rest` stands at `position`, runs of E skipped behind an opener, or the text ends on the way."""
-        position = self._skip(text, position)
-        for wanted in rest:
-            if position == len(text):
-                return self.end_rule
-            if text[position] != wanted:
-                return False
-            position += 1
-            if wanted in self.openers:
-                position = self._skip(text, position)
-        return True
-
-    def _skip(self, text: str, position: int) -> int:
-        while text[position : position + 1] == "\\":
-            position += 1
-        return position
-
-    def dangerous(self, text: str) -> list[int]:
-        return [
-            index
-            for index, character in enumerate(text)
-            if any(token[0] == character and self._matches(text, index + 1, token[1:]) for token in self.tokens)
-        ]
-
-    def escape(self, text: str) -> str:
-        openers = set(self.dangerous(text))
-        return "".join(character + "\\" * (index in openers) for index, character in enumerate(text))
-
-    def unescape(self, text: str) -> str:
-        drop = {index + 1 for index in self.dangerous(text)}
-        if any(text[index : index + 1] != "\\" for index in drop):
-            raise ParseError("not escaped")
-        return "".join(character for index, character in enumerate(text) if index not in drop)
 
 
 # ------------------------------------------------------------------------------------------------------------ checks
@@ -114,6 +62,10 @@ def check_fields(fields: Sequence[str], neighbour: str, scheme: Scheme) -> None:
     for token in scheme.tokens:
         start = text.find(token)
         assert start < 0 or start >= len(escaped), f"{token} begins at {start}"
+
+
+def check_split(split: tuple[list[str], str], scheme: Scheme) -> None:
+    check_fields(*split, scheme)
 
 
 # ---------------------------------------------------------------------------------------------------------- examples
@@ -163,7 +115,7 @@ def test_fields_may_be_joined(fields: list[str], neighbour: str) -> None:
 
 @given(splits())
 def test_a_token_cut_into_fields_does_not_form(split: tuple[list[str], str]) -> None:
-    check_fields(split[0], split[1], ESCAPER)
+    check_split(split, ESCAPER)
 
 
 @lru_cache(maxsize=1)
@@ -175,7 +127,7 @@ def reference() -> Reference:
 def test_the_pattern_is_the_definition(text: str) -> None:
     slow = reference()
     assert ESCAPER.escape(text) == slow.escape(text)
-    assert [text[i + 1 : i + 2] == "\\" for i in slow.dangerous(text)] == list(ESCAPER.escaped_openers(text))
+    assert ESCAPER.dangerous(text) == slow.dangerous(text)
     try:
         expected: str | None = slow.unescape(text)
     except ParseError:
@@ -226,30 +178,16 @@ def test_text_that_spells_nothing_stays_as_it_is(text: str) -> None:
 
 
 ALPHABETS = [
-    (("<|a|>", "<|b|>"), "<|a>\\", 6),
-    (("<<a>>", "<a>"), "<a>\\", 7),
-    (("[I]", "[/I]"), "[/I]\\", 7),
+    (("<|a|>", "<|b|>"), "<|a>\\", 4),
+    (("<<a>>", "<a>"), "<a>\\", 5),
+    (("[I]", "[/I]"), "[/I]\\", 5),
 ]
 
 
 @pytest.mark.parametrize(("tokens", "alphabet", "longest"), ALPHABETS, ids=["bars", "angles", "brackets"])
-def test_every_short_text(tokens: tuple[str, ...], alphabet: str, longest: int) -> None:
-    scheme = Escaper(tokens)
-    prefixes = tuple({token[:cut] for token in tokens for cut in range(1, len(token))})
-    seen: dict[str, str] = {}
-    for length in range(longest + 1):
-        for text in map("".join, product(alphabet, repeat=length)):
-            escaped = scheme.escape(text)
-            assert seen.setdefault(escaped, text) == text
-            assert scheme.unescape(escaped) == text
-            assert not any(token in escaped for token in tokens)
-            assert not escaped.endswith(prefixes)
-
-
-@pytest.mark.parametrize(("tokens", "alphabet", "longest"), ALPHABETS, ids=["bars", "angles", "brackets"])
-def test_every_shorter_text_against_the_definition(tokens: tuple[str, ...], alphabet: str, longest: int) -> None:
+def test_every_short_text_against_the_definition(tokens: tuple[str, ...], alphabet: str, longest: int) -> None:
     scheme, slow = Escaper(tokens), Reference(tokens)
-    for length in range(longest - 1):
+    for length in range(longest + 1):
         for text in map("".join, product(alphabet, repeat=length)):
             assert scheme.escape(text) == slow.escape(text)
 
@@ -282,57 +220,18 @@ def test_tokens_that_cannot_be_escaped_are_refused(token: str) -> None:
         Escaper(["<|a|>", token]).escape("<|a|>")
 
 
+@pytest.mark.xfail(reason="the pattern is made by recursion, one level for each character of a token")
+def test_a_long_token_is_covered_or_refused() -> None:
+    token = f"<{'a' * 1_000}>"
+    try:
+        scheme = Escaper([token])
+    except ConfigError:
+        return
+    check_round_trip(token, scheme)
+    check_token_free(token, scheme)
+
+
 # Negative controls: schemes that do not hold
-
-
-class NoEndRule(Reference):
-    def __init__(self, tokens: Iterable[str]) -> None:
-        super().__init__(tokens, end_rule=False)
-
-
-class NaiveBackslash:
-    """A backslash behind the first character of each token; none is doubled."""
-
-    between = "\\"
-
-    def __init__(self, tokens: Iterable[str]) -> None:
-        self.tokens = frozenset(tokens)
-
-    def escape(self, text: str) -> str:
-        for token in self.tokens:
-            text = text.replace(token, token[0] + self.between + token[1:])
-        return text
-
-    def unescape(self, text: str) -> str:
-        for token in self.tokens:
-            text = text.replace(token[0] + self.between + token[1:], token)
-        return text
-
-
-class ZeroWidthSpace(NaiveBackslash):
-    between = "\u200b"
-
-
-class Deletes(NaiveBackslash):
-    """Tokens are taken out once, or until none is left."""
-
-    fixpoint = False
-
-    def escape(self, text: str) -> str:
-        while True:
-            before = text
-            for token in self.tokens:
-                text = text.replace(token, "")
-            if text == before or not self.fixpoint:
-                return text
-
-    def unescape(self, text: str) -> str:
-        return text
-
-
-class DeletesAll(Deletes):
-    fixpoint = True
-
 
 nested = st.sampled_from(DIRECTED_TOKENS).flatmap(
     lambda token: st.integers(1, len(token) - 1).map(lambda cut: token[:cut] + token + token[cut:])
@@ -341,12 +240,12 @@ nested = st.sampled_from(DIRECTED_TOKENS).flatmap(
 
 def test_broken_schemes_are_caught() -> None:
     few = DIRECTED_TOKENS
-    assert catches(lambda split: check_fields(*split, NoEndRule(TOKENS)), splits())
+    assert catches(partial(check_split, scheme=NoEndRule(TOKENS)), splits())
     for broken in (NaiveBackslash(few), ZeroWidthSpace(few)):
-        assert catches(lambda text, broken=broken: check_round_trip(text, broken), soups)
-        assert catches(lambda pair, broken=broken: check_injective(pair, broken), near_pairs(few))
-        assert catches(lambda split, broken=broken: check_fields(*split, broken), splits())
-    assert catches(lambda text: check_token_free(text, Deletes(few)), nested)
-    assert not catches(lambda text: check_token_free(text, DeletesAll(few)), nested, max_examples=100)
-    assert catches(lambda text: check_round_trip(text, DeletesAll(few)), soups)
-    assert catches(lambda split: check_fields(*split, DeletesAll(few)), splits())
+        assert catches(partial(check_round_trip, scheme=broken), soups)
+        assert catches(partial(check_injective, scheme=broken), near_pairs(few))
+        assert catches(partial(check_split, scheme=broken), splits())
+    assert catches(partial(check_token_free, scheme=Deletes(few)), nested)
+    assert not catches(partial(check_token_free, scheme=DeletesAll(few)), nested, max_examples=100)
+    assert catches(partial(check_round_trip, scheme=DeletesAll(few)), soups)
+    assert catches(partial(check_split, scheme=DeletesAll(few)), splits())
