@@ -3,8 +3,8 @@
     python benchmarks/sanitizer.py [--quick]
 
 Without `--quick`, which stops at 256 KiB, it takes a quarter of an hour. Times are processor time, because what else
-runs on a machine shows less in it than in wall time; the cyclic collector is off. What misses a goal is measured a second
-time, and of each size the better time counts: noise only adds.
+runs on a machine shows less in it than in wall time; the cyclic collector is off. What misses a goal is measured a
+second time, and of each size the better time counts: noise only adds.
 """
 
 from __future__ import annotations
