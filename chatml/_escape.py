@@ -67,10 +67,10 @@ class Escaper:
         for token in sorted(tokens):
             if len(token) > LONGEST:
                 problem = f"found a token of {len(token)} characters, {shown(token, 20)}, expected at most {LONGEST}"
-                raise ConfigError(problem, option="tokens")
+                raise ConfigError(problem, option="tokens", hint="leave it out, as in special_tokens(...) - {token}")
             if len(token) < 2:
                 problem = f"found {shown(token)}, expected at least 2 characters: the marker stands behind the first"
-                raise ConfigError(problem, option="tokens", hint="sanitize(policy='strip') can delete it")
+                raise ConfigError(problem, option="tokens", hint="leave it out, or delete it with policy='strip'")
             if self.marker in token:
                 problem = f"found {shown(self.marker)}, which is part of the token {shown(token)}"
                 raise ConfigError(problem, option="marker", hint="choose a character that no token has")

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from chatml._diagnostics import Severity
-from chatml._errors import InjectionError, shown
+from chatml._errors import InjectionError, RenderError, shown
 from chatml._escape import Escaper, Found
 from chatml._spans import LineIndex
 from chatml._special import ENCODING_TOKENS, families
+from chatml._trusted import Trusted
 
 
 class FindingKind(StrEnum):
@@ -157,6 +158,21 @@ def kind_of(spelling: str, token: str) -> FindingKind:
         return FindingKind.LITERAL
     rest = iter(spelling)
     return FindingKind.INVISIBLE if all(one in rest for one in token) else FindingKind.LOOK_ALIKE
+
+
+def check_trusted(content: Trusted, escaper: Escaper, *, is_last: bool, message: int | None, field: str) -> None:
+    """Raise `RenderError` where text that is not trusted could complete a token that trusted text begins.
+
+    `is_last` is whether only the frame of a prompt follows the content.
+    """
+    for text, flag in content.runs[:-1] if is_last else content.runs:
+        end = escaper.unfinished(text) if flag else len(text)
+        if end < len(text):
+            raise RenderError(
+                f"trusted text ends in {shown(text[end:])}, with which a special token begins", field=field,
+                message=message,
+                hint="the text behind it is not trusted and could complete it: let the trusted text end elsewhere",
+            )  # fmt: skip
 
 
 def rejection(findings: Iterable[Finding], hint: str) -> InjectionError | None:

@@ -17,7 +17,7 @@ from typing import Any
 from chatml._errors import ConfigError, shown
 from chatml._escape import COMPLETE, MARKER, Escaper, Found, one_of
 
-_DROPPED_CATEGORIES = frozenset({"Mn", "Me", "Cf", "Cn", "Co", "Cc", "Cs"})
+_DROPPED_CATEGORIES = frozenset({"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Cc", "Cs"})
 _KEPT_CONTROLS = "\t\n\r"
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0\u2800"  # Hangul fillers and the empty Braille pattern: seen as nothing
 # the only characters that become one of the openers of the families; a test looks at all of Unicode
@@ -159,12 +159,12 @@ class HardenedEscaper(Escaper):
             for character in folded if position > start else folded[-1:]:
                 node = node.get(character, {})
                 spelled += character
+                if COMPLETE in node:
+                    spelling = text[start : position + 1]
+                    token = spelling if spelling in self.tokens else self._spellings[spelled]
+                    found = Found(token, start, position + 1)
             if not node:
                 break
-            if folded and COMPLETE in node:
-                spelling = text[start : position + 1]
-                token = spelling if spelling in self.tokens else self._spellings[spelled]
-                found = Found(token, start, position + 1)
         return found
 
     def _reaches_the_end(self, text: str, place: int) -> bool:

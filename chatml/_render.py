@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from chatml._errors import ConfigError, RenderError, shown
 from chatml._escape import Escaper, escaper_for
-from chatml._findings import Finding, literal_findings, rejection
+from chatml._findings import Finding, check_trusted, literal_findings, rejection
 from chatml._messages import Message, MessageLike, read_messages
 from chatml._policies import Policy, Untrusted, policy_for, read_policies
 from chatml._segments import Segment, SegmentKind
@@ -429,19 +429,10 @@ def cleaned(content: str, clean: Callable[[str], str]) -> str:
 
 
 def _check_trusted(turns: list[Turn], sources: list[int | None], dialect: Dialect, more: frozenset[str]) -> None:
-    """Raise `RenderError` where text that is not trusted could complete a token that trusted text begins."""
     for _, content, _, message, role in turns:
-        if type(content) is not Trusted:
-            continue
-        escaper = escaper_for(dialect, role, more)
-        for text, flag in content.runs[:-1]:
-            end = escaper.unfinished(text) if flag else len(text)
-            if end < len(text):
-                raise RenderError(
-                    f"trusted text ends in {shown(text[end:])}, with which a special token begins", field="content",
-                    message=None if message is None else sources[message],
-                    hint="the text behind it is not trusted and could complete it: let the trusted text end elsewhere",
-                )  # fmt: skip
+        if type(content) is Trusted:
+            source = None if message is None else sources[message]
+            check_trusted(content, escaper_for(dialect, role, more), is_last=True, message=source, field="content")
 
 
 def escaped_text(compiled: Compiled) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -10,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from chatml._errors import ConfigError, require_text, shown
 from chatml._escape import MARKER, Escaper, exact_escaper, tokens_for
-from chatml._findings import Finding, finding_at, literal_findings, rejection
+from chatml._findings import Finding, check_trusted, finding_at, literal_findings, rejection
 from chatml._messages import ContentPart, Message, MessageLike, ToolCall, read_messages
 from chatml._policies import Policy, Untrusted, check_policy, policy_for, read_policies
 from chatml._spans import LineIndex
@@ -46,11 +47,13 @@ def token_set(tokens: Iterable[str] | None) -> frozenset[str]:
     if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
         found = shown(tokens) if isinstance(tokens, str) else type(tokens).__name__
         raise ConfigError(f"found {found}, expected a list of special tokens", option="tokens")
-    chosen = tokens if isinstance(tokens, frozenset) else frozenset(tokens)
-    for token in chosen:
+    listed = tokens if isinstance(tokens, frozenset) else list(tokens)
+    for token in listed:
         if not isinstance(token, str):
             raise ConfigError(f"found {type(token).__name__} among the tokens, expected str", option="tokens")
-    return chosen
+        if not token:
+            raise ConfigError("found an empty token, expected at least one character", option="tokens")
+    return frozenset(listed)
 
 
 def escape(text: str, *, profile: Profile = "exact", tokens: Iterable[str] | None = None, marker: str = MARKER) -> str:
@@ -235,17 +238,24 @@ class _Cleaner:
         if depth == _DEEPEST:
             raise ConfigError(f"the value is nested more than {_DEEPEST} levels deep", option="value")
         if isinstance(value, Mapping):
-            cleaned = {self.clean(key, depth + 1): self.clean(item, depth + 1) for key, item in value.items()}
-            if len(cleaned) != len(value):
-                raise ConfigError("two keys are the same when special tokens are deleted", option="value")
-            return cleaned
+            return {self.key(key): self.clean(item, depth + 1) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return type(value)([self.clean(item, depth + 1) for item in value])
+            cleaned = [self.clean(item, depth + 1) for item in value]
+            return tuple(cleaned) if isinstance(value, tuple) else cleaned
         raise ConfigError(f"found {type(value).__name__}, expected text or a JSON value", option="value")
+
+    def key(self, key: Any) -> Any:
+        """Clean a key. None is ever stripped: what is left could be another key, which means something."""
+        if not isinstance(key, str):
+            return self.clean(key)
+        if self.policy == "reject":
+            self._find(key)
+        return self.escaper.escape(str.__str__(key))
 
     def text(self, text: str) -> str:
         """Clean one text, but for what of it is trusted."""
         if type(text) is Trusted:
+            check_trusted(text, self.escaper, is_last=False, message=self.message, field=self.field)
             return Trusted([(part if flag else self._plain(part), flag) for part, flag in text.runs])
         return self._plain(text)
 
@@ -253,8 +263,11 @@ class _Cleaner:
         if self.policy == "strip" and (self.escaper.find(text) or len(self.tokens) > len(self.escaper.tokens)):
             text = strip(text, self.tokens, hardened=self.hardened)
         elif self.policy == "reject":
-            self.findings += literal_findings(text, self.escaper, message=self.message, field=self.field)
+            self._find(text)
         return self.escaper.escape(text)
+
+    def _find(self, text: str) -> None:
+        self.findings += literal_findings(text, self.escaper, message=self.message, field=self.field)
 
 
 def sanitize_messages(
@@ -267,7 +280,7 @@ def sanitize_messages(
     tool calls, fields that no form knows. What must not stand in a field depends on `dialect` and role as it does for
     `render`: in `system`, `developer` and `assistant` messages the tokens of the frame, in all others every known
     token; with `tokens` those in all. `untrusted` is a policy (see `sanitize`), or policies by "role", "role.field",
-    "*.field" and "*", the most special of them counts. Arguments that are JSON text are cleaned inside of it. Roles and
+    "*.field" and "*", in this order: "role.field", "*.field", "role", "*". Arguments that are JSON text are cleaned inside of it. Roles and
     names are checked, never changed. For tool definitions and template variables there is `sanitize`.
 
     Returns mappings in Chat Completions form. Raises `RenderError` for wrong messages, `InjectionError` with every
@@ -294,41 +307,54 @@ def sanitize_messages(
         return made
 
     out = [
-        _clean_message(message, partial(cleaner, index, message.role)).to_mapping()
+        _clean_message(message, partial(cleaner, index)).to_mapping()
         for index, message in enumerate(read_messages(messages))
     ]
     _raise(findings)
     return out
 
 
-def _clean_message(message: Message, cleaner: Callable[[str], _Cleaner]) -> Message:
+def _clean_message(message: Message, cleaner: Callable[[str, str], _Cleaner]) -> Message:
+    role = message.role
     content: Any = message.content
-    contents = cleaner("content")
+    contents, ids = cleaner(role, "content"), cleaner("tool", "tool_calls")  # ids as one role, or they would part
     if isinstance(content, str):
         content = contents.text(content)
     else:
-        content = tuple(ContentPart(contents.text(part.type), contents.clean(part.data)) for part in content)
-    calls = tuple(_clean_call(call, cleaner("tool_calls")) for call in message.tool_calls)
+        content = tuple(ContentPart(contents.key(part.type), contents.clean(part.data)) for part in content)
+    calls = tuple(_clean_call(call, cleaner(role, "tool_calls"), ids) for call in message.tool_calls)
     return replace(
-        message, content=content, tool_calls=calls, tool_call_id=cleaner("tool_calls").clean(message.tool_call_id),
-        reasoning=cleaner("reasoning").text(message.reasoning),
-        refusal=cleaner("refusal").clean(message.refusal), extra=cleaner("extra").clean(message.extra),
+        message, content=content, tool_calls=calls, tool_call_id=ids.clean(message.tool_call_id),
+        reasoning=cleaner(role, "reasoning").text(message.reasoning),
+        refusal=cleaner(role, "refusal").clean(message.refusal), extra=cleaner(role, "extra").clean(message.extra),
     )  # fmt: skip
 
 
-def _clean_call(call: ToolCall, cleaner: _Cleaner) -> ToolCall:
+def _clean_call(call: ToolCall, cleaner: _Cleaner, ids: _Cleaner) -> ToolCall:
     arguments: Any = call.arguments
-    try:
-        value = json.loads(arguments) if isinstance(arguments, str) else arguments
-        cleaned = cleaner.clean(value)
-        if isinstance(arguments, str):
-            cleaned = arguments if cleaned == value else json.dumps(cleaned, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        cleaned = cleaner.text(arguments)
-    # what JSON itself puts around strings may join them to a token
-    if isinstance(cleaned, str) and cleaner.escaper.find(cleaned):
-        cleaned = cleaner.text(cleaned)
+    arguments = _clean_json(arguments, cleaner) if isinstance(arguments, str) else cleaner.clean(arguments)
     return replace(
-        call, name=cleaner.text(call.name), arguments=cleaned, id=cleaner.clean(call.id), type=cleaner.text(call.type),
+        call, name=cleaner.text(call.name), arguments=arguments, id=ids.clean(call.id), type=cleaner.key(call.type),
         extra=cleaner.clean(call.extra),
     )  # fmt: skip
+
+
+_JSON_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"(?P<key>[ \t\r\n]*+:)?', re.DOTALL)
+
+
+def _clean_json(text: str, cleaner: _Cleaner) -> str:
+    """JSON text with its strings cleaned where they stand, or other text cleaned as it is."""
+
+    def clean(match: re.Match[str]) -> str:
+        literal, colon = match[0].removesuffix(match["key"] or ""), match["key"] or ""
+        value = json.loads(literal, strict=False)
+        cleaned = cleaner.key(value) if colon else cleaner.text(value)
+        return match[0] if cleaned == value else json.dumps(cleaned, ensure_ascii=False) + colon
+
+    try:
+        json.loads(text)
+        cleaned = _JSON_STRING.sub(clean, text)
+    except (ValueError, RecursionError):
+        return cleaner.text(text)
+    # what JSON itself puts around strings may join them to a token
+    return cleaner.text(cleaned) if cleaner.escaper.find(cleaned) else cleaned

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from chatml._errors import ConfigError, shown
 from chatml._escape import one_of
 
 
@@ -106,7 +107,12 @@ def _shared(tokens: frozenset[str], hardened: bool) -> tuple[_Automaton, re.Patt
         return _Automaton(tokens), re.compile(one_of({token[0] for token in tokens}) if tokens else "(?!)")
     from chatml._fold import fold_text
 
-    folded = frozenset(filter(None, map(fold_text, tokens)))
+    folded = frozenset(map(fold_text, tokens))
+    if "" in folded:
+        token = min(token for token in tokens if not fold_text(token))
+        raise ConfigError(
+            f"the hardened profile sees nothing of {shown(token)}", option="tokens", hint="use the exact one"
+        )
     automaton = _Automaton(folded)
     # anything that is not plain may become the beginning of a token
     plain = {chr(code) for code in range(0x20, 0x7F)} - {

@@ -81,7 +81,7 @@ def cleaned_spellings(tokens: frozenset[str]) -> Spellings:
 
 # --------------------------------------------------------------------------------------------- what others do to a text
 
-_GONE = frozenset({"Mn", "Me", "Cf", "Cn", "Co", "Cc", "Cs"})
+_GONE = frozenset({"Mn", "Mc", "Me", "Cf", "Cn", "Co", "Cc", "Cs"})
 _BLANK = "\u115f\u1160\u3164\uffa0\u2800"
 
 

@@ -16,7 +16,7 @@ from strategies import DIRECTED_TOKENS, fragments
 
 Pass = Callable[[str], str]
 
-_DROPPED = ("Mn", "Me", "Cf", "Cn", "Co", "Cc", "Cs")
+_DROPPED = ("Mn", "Mc", "Me", "Cf", "Cn", "Co", "Cc", "Cs")
 _BLANK = "\u115f\u1160\u3164\uffa0\u2800"
 
 

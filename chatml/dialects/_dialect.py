@@ -132,6 +132,8 @@ def _check_markers(dialect: Dialect) -> str:
             return f"marker {marker!r} is shorter than 3 characters or has white space around it"
         if marker[-1] in OPENERS:
             return f"marker {marker!r} ends in {marker[-1]!r}, with which a special token may begin"
+        if _begins_token(marker):
+            return f"marker {marker!r} holds '<' or '[' behind its beginning, with which a special token may begin"
         if _WORD.match(marker[0]) or _WORD.match(marker[-1]):
             return f"marker {marker!r} begins or ends in a character that roles and names are made of"
         inside = [other for other in markers if other != marker and marker in other]
@@ -180,7 +182,14 @@ def _check_headers(dialect: Dialect) -> str:
             f"named_header joins role and name with {glue!r}, expected at most 60 characters, no marker, and first a "
             "character that no role has"
         )
+    if _begins_token(f" {glue}"):
+        return f"named_header joins role and name with {glue!r}, in which a special token may begin"
     return ""
+
+
+def _begins_token(literal: str) -> bool:
+    """Whether a special token may begin within a literal of the frame, and end in the text behind it."""
+    return "<" in literal[1:] or "[" in literal[1:]
 
 
 def _frame(dialect: Dialect) -> tuple[str, ...]:
@@ -207,6 +216,8 @@ def token_problem(token: object, markers: tuple[str, ...]) -> str:
         return f"which holds the marker {held[0]!r}"
     if token != token.strip():
         return "expected no white space around it"
+    if _begins_token(token):
+        return "which holds '<' or '[' behind its beginning, with which a special token may begin"
     if len(token) == 1 or "\\" in token:
         return "expected 2 or more characters and no backslash, so that it can be escaped"
     return ""

@@ -388,6 +388,7 @@ def test_scan_with_tokens_that_cannot_be(run: Run, write: Write) -> None:
     """Nothing is written before the fault is found."""
     write("a.txt", FORGED)
     problem = "tokens: found a token of 201 characters, 'aaaaaaaaaaaaaaaaaaaa...', expected at most 200"
+    problem += "; leave it out, as in special_tokens(...) - {token}"
     for name in REPORTS:
         assert run("sanitize", "--scan", "a.txt", "--token", "a" * 201, *REPORTS[name]) == error(problem)
 

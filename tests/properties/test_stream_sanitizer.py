@@ -237,6 +237,22 @@ def test_a_text_is_rejected_when_its_token_is_complete(data: st.DataObject, text
         assert options.whole(text) == options.scheme.escape(text)
 
 
+rows = st.lists(st.sampled_from(["\n", "a", "<", "<a>", "\u200b", "<|\n", ">"]), max_size=12).map("".join)
+
+
+@given(st.data(), rows, st.sampled_from(PROFILES))
+def test_lines_and_columns_are_those_of_the_whole_text(data: st.DataObject, text: str, profile: Profile) -> None:
+    options = Options("reject", profile, frozenset({"<a>", "<|\n>"}))
+    check_equal(data.draw(chunked(text)), options)
+
+
+@given(texts, st.sampled_from(PROFILES))
+def test_tokens_of_one_character_are_deleted_in_chunks_too(text: str, profile: Profile) -> None:
+    options = Options("strip", profile, frozenset({"~", "a", "<b>", "s>"}))
+    check_equal(list(text), options)
+    assert not [token for token in options.tokens if token in options.whole(text)]
+
+
 class Feeding(RuleBasedStateMachine):
     """A sanitizer that is fed, bit by bit, beside `sanitize` of all that it was fed."""
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from references import Deletes, DeletesAll, delete_to_a_fixpoint
 from strategies import DIRECTED_TOKENS, REGISTRY, catches, chunked
 
-from chatml import sanitize, unescape
+from chatml import ConfigError, sanitize, unescape
 from chatml._sanitize import Profile
 from chatml._strip import Stripper, strip
 
@@ -181,12 +181,26 @@ def test_no_tokens_delete_nothing() -> None:
         assert strip("<|im_start|>", frozenset({"\u200b"}), hardened=True) == "<|im_start|>"
 
 
+@pytest.mark.parametrize("profile", ["exact", "hardened"])
+def test_a_token_of_one_character_can_be_deleted(profile: Profile) -> None:
+    assert sanitize("a<b", policy="strip", profile=profile, tokens=["<"]) == "ab"
+
+
 # Not yet so
 
 
-@pytest.mark.xfail(reason="the escaper is made first, and refuses a token of one character with just this hint")
-def test_a_token_of_one_character_can_be_deleted() -> None:
-    assert sanitize("a<b", policy="strip", tokens=["<"]) == "ab"
+@pytest.mark.xfail(reason="tokens of one character are left out where the marker is checked")
+def test_the_marker_is_no_token_to_be_deleted() -> None:
+    try:
+        left = sanitize("x<", policy="strip", tokens=["\\", "<a>"])
+    except ConfigError:
+        return
+    assert "\\" not in left
+
+
+@pytest.mark.xfail(reason="whether a token is of one character is seen before it is folded, and refused after that")
+def test_a_token_that_becomes_one_character_can_be_deleted() -> None:
+    assert sanitize("a<b", policy="strip", profile="hardened", tokens=["<\u200b"]) == "ab"
 
 
 # -------------------------------------------------------------------------------------------------- negative controls
