@@ -279,9 +279,10 @@ def sanitize_messages(
     Every field counts as written by others: content and its parts, reasoning, refusals, names, arguments and ids of
     tool calls, fields that no form knows. What must not stand in a field depends on `dialect` and role as it does for
     `render`: in `system`, `developer` and `assistant` messages the tokens of the frame, in all others every known
-    token; with `tokens` those in all. `untrusted` is a policy (see `sanitize`), or policies by "role", "role.field",
-    "*.field" and "*", in this order: "role.field", "*.field", "role", "*". Arguments that are JSON text are cleaned inside of it. Roles and
-    names are checked, never changed. For tool definitions and template variables there is `sanitize`.
+    token; with `tokens` those in all. `untrusted` is a policy (see `sanitize`), or policies by "role.field", "*.field",
+    "role" and "*", of which the first in this order counts. Arguments that are JSON text are cleaned inside of it. Keys
+    are escaped and never stripped. Roles and names are checked, never changed. For tool definitions and template
+    variables there is `sanitize`.
 
     Returns mappings in Chat Completions form. Raises `RenderError` for wrong messages, `InjectionError` with every
     finding, and `ConfigError`.
