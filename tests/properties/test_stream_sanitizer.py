@@ -25,7 +25,7 @@ from chatml._policies import Policy
 from chatml._sanitize import Profile
 
 TOKENS = frozenset({*REGISTRY, *DIRECTED_TOKENS})
-OWN_TOKENS = frozenset({"<a>", "<<a>>", "a>b<c", "[I]", "[[I", "zo>", "Human:"})
+OWN_TOKENS = frozenset({"<a>", "<<a>>", "a>b<c", "[I]", "[[I", "zo>", "Human:", "<f"})
 PROFILES: list[Profile] = ["exact", "hardened"]
 POLICIES: list[Policy] = ["escape", "strip", "reject"]
 
@@ -376,6 +376,14 @@ def test_the_work_grows_with_the_text_when_it_has_wide_markers(again: str) -> No
     test_the_work_grows_with_the_text("<", again, "hardened", "escape")
 
 
+@pytest.mark.parametrize("policy", ["strip", "reject"])
+@pytest.mark.parametrize(("token", "text"), [("<f", "<ﬁ"), ("<dsml:", "<dsml⩴")])
+def test_a_token_that_ends_within_a_ligature_is_found(token: str, text: str, policy: Policy) -> None:
+    options = Options(policy, "hardened", frozenset({token}))
+    check_equal(list(text), options)
+    assert outcome(lambda: options.whole(text)) != options.scheme.escape(text)
+
+
 # Not yet so
 
 
@@ -383,15 +391,6 @@ def test_the_work_grows_with_the_text_when_it_has_wide_markers(again: str) -> No
 def test_of_two_tokens_that_begin_alike_the_longest_is_reported() -> None:
     options = Options("reject", tokens=frozenset({"<a>", "<a>b"}))
     check_equal(list("<a>b"), options)
-
-
-@pytest.mark.xfail(reason="a token that ends within a ligature is escaped, but not found, and deleted only in chunks")
-@pytest.mark.parametrize("policy", ["strip", "reject"])
-@pytest.mark.parametrize(("token", "text"), [("<f", "<ﬁ"), ("<dsml:", "<dsml⩴")])
-def test_a_token_that_ends_within_a_ligature_is_found(token: str, text: str, policy: Policy) -> None:
-    options = Options(policy, "hardened", frozenset({token}))
-    check_equal(list(text), options)
-    assert outcome(lambda: options.whole(text)) != options.scheme.escape(text)
 
 
 # -------------------------------------------------------------------------------------------------- negative controls

@@ -178,12 +178,17 @@ def test_documented_examples_of_disguises(text: str, left: str) -> None:
 def test_no_tokens_delete_nothing() -> None:
     for is_hardened in (False, True):
         assert strip("<|im_start|>", frozenset(), hardened=is_hardened) == "<|im_start|>"
-        assert strip("<|im_start|>", frozenset({"\u200b"}), hardened=True) == "<|im_start|>"
 
 
 @pytest.mark.parametrize("profile", ["exact", "hardened"])
 def test_a_token_of_one_character_can_be_deleted(profile: Profile) -> None:
     assert sanitize("a<b", policy="strip", profile=profile, tokens=["<"]) == "ab"
+
+
+def test_a_token_of_which_nothing_is_seen_is_refused() -> None:
+    assert strip("a\u200bb", frozenset({"\u200b"})) == "ab"
+    with pytest.raises(ConfigError):
+        strip("a\u200bb", frozenset({"\u200b"}), hardened=True)
 
 
 # Not yet so
