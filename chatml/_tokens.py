@@ -220,8 +220,11 @@ def coder_for(encoding: str | tiktoken.Encoding) -> Coder:
 
 
 def segment_ids(segments: Iterable[Segment], coder: Coder) -> list[int]:
-    """The ids of any prompt."""
-    return [number for run in segment_runs(segments, coder) for number in (run if isinstance(run, list) else [run])]
+    """The ids of any prompt. Raises `EncodingError` as `turn_ids` does."""
+    runs = list(segment_runs(segments, coder))
+    out = [number for run in runs for number in (run if isinstance(run, list) else [run])]
+    _check_controls(out, sum(not isinstance(run, list) for run in runs), coder)
+    return out
 
 
 def segment_runs(segments: Iterable[Segment], coder: Coder) -> Iterator[int | list[int]]:
@@ -266,13 +269,17 @@ def turn_ids(turns: Sequence[Turn], coder: Coder) -> list[int]:
         for run in turn_runs(group, coder)[0] if ids is None else (ids,):
             out += run
     meant += sum(coder.controls_in(content) for _, content, _, _, _ in turns if type(content) is Trusted)
-    found = coder.controls(out)
+    _check_controls(out, meant, coder)
+    return out
+
+
+def _check_controls(ids: Sequence[int], meant: int, coder: Coder) -> None:
+    found = coder.controls(ids)
     if found != meant:
         raise EncodingError(
             f"text became a control id: the prompt has {found} special ids, and {meant} come from its frame",
             encoding=coder.encoding.name, hint="in this vocabulary a special id is also that of ordinary text",
         )  # fmt: skip
-    return out
 
 
 def _text_of(turns: Sequence[Turn]) -> str:

@@ -522,7 +522,7 @@ def test_what_is_left_of_a_key_is_no_other_key() -> None:
 
 def test_ids_of_calls_and_results_stay_equal() -> None:
     call = {"id": "[INST]", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    messages = [{"role": "assistant", "content": None, "tool_calls": [call]},
+    messages: list[dict[str, Any]] = [{"role": "assistant", "content": None, "tool_calls": [call]},
                 {"role": "tool", "content": "5", "tool_call_id": "[INST]"}]  # fmt: skip
     asked, answered = sanitize_messages(messages)
     assert asked["tool_calls"][0]["id"] == answered["tool_call_id"] == "[\\INST]"
