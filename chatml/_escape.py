@@ -85,8 +85,10 @@ class Escaper:
     def escape(self, text: str) -> str:
         """Make `text` spell no token, whatever stands to its right."""
         for opener in self._openers:  # one after the other: what is inserted for one changes nothing for the next
-            if opener in text:
-                text = self._pattern(opener).sub((opener + self.marker).replace("\\", r"\\"), text)
+            first = self._pattern(opener).search(text) if opener in text else None
+            if first:  # `sub` costs 4 us where nothing is found, a search a tenth of it
+                start, marked = first.start(), (opener + self.marker).replace("\\", r"\\")
+                text = text[:start] + self._pattern(opener).sub(marked, text[start:])
         return text
 
     def dangerous(self, text: str) -> list[int]:
