@@ -8,13 +8,14 @@ TYPE_CHECKING = False  # as in typing, which costs 6 ms to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from chatml._count import Measure, MessageCount, Part, Status, count, measure
+    from chatml._count import count, measure
     from chatml._detect import Detection, detect_dialect
     from chatml._diagnostics import Diagnostic, Severity
     from chatml._errors import (
         BudgetError,
         ChatMLError,
         ConfigError,
+        CountError,
         EncodingError,
         FileError,
         InjectionError,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         UnknownModelError,
     )
     from chatml._findings import Finding, FindingKind
+    from chatml._measure import Measure, MessageCount, Part, Status
     from chatml._messages import ContentPart, Message, ToolCall
     from chatml._prompt import Prompt, decode, encode, parse
     from chatml._render import Dropped, render
@@ -44,6 +46,7 @@ __all__ = [
     "ChatMLError",
     "ConfigError",
     "ContentPart",
+    "CountError",
     "Detection",
     "Diagnostic",
     "Dialect",
@@ -97,14 +100,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "chatml._count": ("Measure", "MessageCount", "Part", "Status", "count", "measure"),
+    "chatml._count": ("count", "measure"),
     "chatml._detect": ("Detection", "detect_dialect"),
     "chatml._diagnostics": ("Diagnostic", "Severity"),
     "chatml._errors": (
-        "BudgetError", "ChatMLError", "ConfigError", "EncodingError", "FileError", "InjectionError", "ParseError",
-        "RenderError", "UnknownModelError",
+        "BudgetError", "ChatMLError", "ConfigError", "CountError", "EncodingError", "FileError", "InjectionError",
+        "ParseError", "RenderError", "UnknownModelError",
     ),
     "chatml._findings": ("Finding", "FindingKind"),
+    "chatml._measure": ("Measure", "MessageCount", "Part", "Status"),
     "chatml._messages": ("ContentPart", "Message", "ToolCall"),
     "chatml._prompt": ("Prompt", "decode", "encode", "parse"),
     "chatml._render": ("Dropped", "render"),

@@ -121,6 +121,19 @@ class EncodingError(ChatMLError):
         return self.encoding
 
 
+class CountError(ChatMLError):
+    """No rule is known for what a part of a request costs. `message` and `field` say which; None is the request."""
+
+    def __init__(self, problem: str, *, message: int | None = None, field: str = "", hint: str = "") -> None:
+        super().__init__(problem, hint=hint)
+        self.message = message
+        self.field = field
+
+    def where(self) -> str:
+        """The path of the part, such as `messages[1].content[0]`."""
+        return self.field if self.message is None else f"messages[{self.message}].{self.field}"
+
+
 class UnknownModelError(ChatMLError):
     """No row of the model table fits `model`; `nearest` holds the names most like it."""
 

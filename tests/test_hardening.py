@@ -11,7 +11,7 @@ import tiktoken
 
 import chatml
 from chatml import Dialect, Message, Prompt, trusted
-from chatml._count import adds_up
+from chatml._meter import adds_up
 from chatml._render import frame_of
 from chatml._tokens import coder_for
 from chatml.dialects import DIALECTS

@@ -16,7 +16,7 @@ ROOT = Path(chatml.__file__).parent
 # Each layer in the order in which its modules may import each other; a package is one entry
 LAYERS = (
     ("_version", "_errors", "_spans", "_diagnostics"),
-    ("_trusted", "_messages", "_special", "_segments", "dialects"),
+    ("_trusted", "_messages", "_special", "_segments", "_image_size", "dialects"),
     (
         "_escape",
         "_fold",
@@ -32,7 +32,23 @@ LAYERS = (
         "_sanitize",
         "_scan",
     ),
-    ("encodings", "models", "_tokens", "_prompt", "_token_sets", "_verify", "_detect", "_count", "_budget"),
+    (
+        "encodings",
+        "models",
+        "_image_tokens",
+        "_tokens",
+        "_prompt",
+        "_token_sets",
+        "_verify",
+        "_detect",
+        "_measure",
+        "_tool_text",
+        "_billing",
+        "_media",
+        "_meter",
+        "_count",
+        "_budget",
+    ),
     ("promptfiles",),
     ("lint", "_format", "views"),
     ("cli", "__main__"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chatml._count import Measure, Status
 from chatml._errors import ChatMLError, FileError, ParseError
+from chatml._measure import Measure, Status
 from chatml.cli import _files, _output
 from chatml.cli._layout import Cell, Column, table
-from chatml.cli._measure import measure_subject, quick_encoding, wire_of
+from chatml.cli._measure import measure_subject, quick_encoding
 from chatml.cli._report import note, report
 from chatml.cli._subject import Choices, PromptFile, Subject, located, read_choices, read_file, subject_of
 from chatml.cli._tables import message_table, number, status_cell
@@ -180,7 +180,7 @@ def _in_full(file: CountedFile, terminal: Terminal) -> Iterator[str]:
     first = file.conversations[0]
     yield terminal.paint(visible(file.name), "bold") + "  " + terminal.paint(_counted_as(first), "dim")
     if not file.is_container:
-        yield from message_table(first.measure, wire_of(first.subject).indexes, terminal)
+        yield from message_table(first.measure, terminal)
         return
     rows = [
         [
@@ -234,4 +234,4 @@ def _counted_as_json(one: Counted, verbose: bool) -> dict[str, Any]:
     from chatml.cli._values import details_value, measure_value
 
     value = {"line": one.line, "format": one.subject.document.format, **measure_value(one.measure, one.subject)}
-    return {**value, **details_value(one.measure, wire_of(one.subject).indexes)} if verbose else value
+    return {**value, **details_value(one.measure)} if verbose else value

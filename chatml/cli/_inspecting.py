@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chatml._count import Measure
 from chatml._diagnostics import Diagnostic
 from chatml._escape import Found, escaper_for
+from chatml._measure import Measure
 from chatml._messages import Message, read_messages
 from chatml.cli import _output
 from chatml.cli._measure import Wire, measure_subject, quick_encoding, wire_of
@@ -36,6 +36,7 @@ class Inspection(NamedTuple):
     subject: Subject
     measure: Measure
     wire: Wire
+    texts: tuple[str, ...]  # of the messages that were measured
     diagnostics: tuple[Diagnostic, ...]
     spelled: tuple[Spelled, ...]
     unread: tuple[str, ...]  # fields of messages that no form knows, such as "messages[2].weight"
@@ -63,11 +64,14 @@ def _inspect(name: str, subject: Subject, *, with_ids: bool) -> Inspection:
     encoding = quick_encoding(subject)
     wire = wire_of(subject)
     messages = subject.text.messages if subject.text is not None else read_messages(subject.messages)
+    measure = measure_subject(subject, encoding=encoding, lossy=True, allow_estimate=True)
+    added = (message.text for message, index in zip(wire.prompt.messages, wire.indexes, strict=True) if index is None)
     return Inspection(
         name=name,
         subject=subject,
-        measure=measure_subject(subject, encoding=encoding, lossy=True),
+        measure=measure,
         wire=wire,
+        texts=tuple(next(added, "") if one.source is None else messages[one.source].text for one in measure.messages),
         diagnostics=subject.text.diagnostics if subject.text is not None else (),
         spelled=tuple(_spelled(messages, subject)),
         unread=tuple(f"messages[{index}].{key}" for index, message in enumerate(messages) for key in message.extra),
@@ -95,7 +99,7 @@ def _as_json(inspection: Inspection) -> dict[str, Any]:
         "read_as": reading and {"dialect": reading.dialect.name, "how": reading.how},
         **measure_value(inspection.measure, subject),
         "model_from": subject.model.how if subject.model else None,
-        **details_value(inspection.measure, wire.indexes),
+        **details_value(inspection.measure),
         "segments": [segment._asdict() for segment in wire.prompt.segments],
         "ending": wire.prompt.ending,
         "dropped": [dropped._asdict() for dropped in wire.dropped],

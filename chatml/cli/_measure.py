@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatml._count import Measure, MessageCount, Part, Status, has_turn, measure
+from chatml._count import measure
+from chatml._measure import Measure, MessageCount, Part, Status
 from chatml._messages import Message, read_messages
+from chatml._meter import has_turn
 from chatml._prompt import Prompt
 from chatml._render import Dropped
 from chatml._segments import Segment, SegmentKind
@@ -70,7 +72,11 @@ def quick_encoding(subject: Subject) -> str | tiktoken.Encoding:
 
 
 def measure_subject(
-    subject: Subject, *, encoding: str | tiktoken.Encoding | None = None, lossy: bool = False
+    subject: Subject,
+    *,
+    encoding: str | tiktoken.Encoding | None = None,
+    lossy: bool = False,
+    allow_estimate: bool = False,
 ) -> Measure:
     """Count the tokens of a subject; `encoding` is its own, or what `quick_encoding` gave for it."""
     encoding = encoding or subject.encoding
@@ -84,6 +90,7 @@ def measure_subject(
         dialect=None if subject.is_billed else subject.dialect,
         encoding=encoding,
         lossy=lossy,
+        allow_estimate=allow_estimate,
         **request,
     )
 

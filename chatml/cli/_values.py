@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from chatml._count import Measure
+    from chatml._measure import Measure
     from chatml.cli._subject import Subject
 
 
@@ -19,26 +17,32 @@ def measure_value(measure: Measure, subject: Subject) -> dict[str, Any]:
         "encoding": measure.encoding,
         "total": measure.total,
         "status": measure.status,
+        "share": measure.share,
+        "bound": measure.bound,
         "window": measure.window,
         "remaining": measure.remaining,
         "max_output": measure.max_output,
     }
 
 
-def details_value(measure: Measure, indexes: Sequence[int | None]) -> dict[str, Any]:
+def details_value(measure: Measure) -> dict[str, Any]:
     """The messages and parts. `index` is the place of a message in the file, null for one that the dialect adds."""
     messages = [
         {
-            "index": index,
+            "index": one.source,
             "role": one.role,
             "name": one.name,
             "header": one.header,
             "content": one.content,
             "framing": one.framing,
+            "tool_calls": one.tool_calls,
+            "media": one.media,
             "total": one.total,
             "status": one.status,
+            "share": one.share,
+            "bound": one.bound,
         }
-        for index, one in zip(indexes, measure.messages, strict=True)
+        for one in measure.messages
     ]
-    parts = [{"name": part.name, "tokens": part.tokens, "status": part.status} for part in measure.parts]
+    parts = [part._asdict() for part in measure.parts]
     return {"messages": messages, "parts": parts}

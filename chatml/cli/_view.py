@@ -121,9 +121,8 @@ def _bar(used: int, reserved: int, window: int, terminal: Terminal) -> str:
 
 
 def _messages(inspection: Inspection, terminal: Terminal) -> Iterator[str]:
-    wire = inspection.wire
-    texts = [summary(message.text, terminal.width, terminal.symbols.ellipsis) for message in wire.prompt.messages]
-    yield from message_table(inspection.measure, wire.indexes, terminal, texts=texts)
+    texts = [summary(text, terminal.width, terminal.symbols.ellipsis) for text in inspection.texts]
+    yield from message_table(inspection.measure, terminal, texts=texts)
 
 
 # The prompt

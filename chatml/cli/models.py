@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
     """Write the list. Raises `UnknownModelError` when no model fits."""
     import dataclasses
 
-    from chatml._count import Status
+    from chatml._measure import Status
     from chatml.cli import _output
     from chatml.cli._json_output import write_json
     from chatml.cli._layout import Cell, Column, write_table

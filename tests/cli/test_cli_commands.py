@@ -203,7 +203,7 @@ class TestCount:
         total = chatml.count(**fields)  # type: ignore[arg-type]
         note = "chatml: note: tools.json is counted as gpt-4o-mini, the model that it names\n"
         assert run("count", "tools.json") == Result(
-            0, f"tokens  status    file\n   {total}  estimate  tools.json\n", note
+            0, f"tokens  status    file\n{total:,}  estimate  tools.json\n", note
         )
 
     def test_foreign_vocabulary(self, run: Run, write: Write) -> None:
