@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from chatml._verify import verify_ids
     from chatml.dialects import Dialect, dialect_names, get_dialect
     from chatml.encodings import encoding_names, get_encoding, load_encoding
-    from chatml.models import ModelInfo, get_model, model_names
+    from chatml.models import ModelInfo, ModelTable, get_model, load_models, model_names
 
 __all__ = [
     "REGISTRY_VERSION",
@@ -60,6 +60,7 @@ __all__ = [
     "Message",
     "MessageCount",
     "ModelInfo",
+    "ModelTable",
     "ParseError",
     "Part",
     "Prompt",
@@ -86,6 +87,7 @@ __all__ = [
     "get_model",
     "is_escaped",
     "load_encoding",
+    "load_models",
     "measure",
     "model_names",
     "parse",
@@ -122,7 +124,7 @@ _HOMES = {
     "chatml._verify": ("verify_ids",),
     "chatml.dialects": ("Dialect", "dialect_names", "get_dialect"),
     "chatml.encodings": ("encoding_names", "get_encoding", "load_encoding"),
-    "chatml.models": ("ModelInfo", "get_model", "model_names"),
+    "chatml.models": ("ModelInfo", "ModelTable", "get_model", "load_models", "model_names"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

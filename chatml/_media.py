@@ -15,7 +15,7 @@ from chatml.models import ModelInfo
 _IMAGE_PARTS = frozenset({"image_url", "image", "input_image"})
 _NO_RULE = 765  # a 1024 x 1024 image on gpt-4o, for models without a rule of their own
 _UNKNOWN = Evidence(Status.ESTIMATE, None, None)
-_HINT = "pass allow_estimate=True (--allow-estimate) to count it as 0 and have the total called an estimate"
+_HINT = "pass allow_estimate=True to count it as 0 and have the total called an estimate"
 
 
 class Image(NamedTuple):
@@ -62,7 +62,7 @@ def _part_cost(
             return 0, _UNKNOWN
         problem = f"found a part of type {part.type!a}, and no rule is known for what it costs"
         raise CountError(problem, message=index, field=field, hint=_HINT)
-    rule = image_rule(model.name) if model else None
+    rule = image_rule(model.base) if model else None
     if rule is None:
         if allow_estimate:
             return _NO_RULE, _UNKNOWN

@@ -105,7 +105,7 @@ class Meter:
         self._allow = allow_estimate
         self._billing = billing_for(target.dialect.name, api)
         self._recorded = target.dialect.name != "openai-0301"
-        name = target.model.name if target.model else ""
+        name = target.model.base if target.model else ""
         self._extras = Extras(request if target.billed else Request(), self._billing, self.coder, name)
         self._check_others()
 
@@ -113,7 +113,7 @@ class Meter:
         for tool in self._extras.others:
             if not self._allow:
                 problem = f"found a tool of type {shown(tool.get('type'))}, and no rule is known for what it costs"
-                hint = "pass allow_estimate=True (--allow-estimate) to count it as 0 and have an estimate"
+                hint = "pass allow_estimate=True to count it as 0 and have an estimate"
                 raise CountError(problem, field="tools", hint=hint)
 
     @property

@@ -264,7 +264,7 @@ def test_what_cannot_be_counted(part: dict[str, Any], model: str, what: str) -> 
         chatml.count(messages, model=model)
     assert str(caught.value) == (
         f"messages[1].content[0]: found {what}, and no rule is known for what it costs; pass allow_estimate=True "
-        "(--allow-estimate) to count it as 0 and have the total called an estimate"
+        "to count it as 0 and have the total called an estimate"
     )
     found = chatml.measure(messages, model=model, allow_estimate=True)
     assert (found.status, found.bound) == (Status.ESTIMATE, None)
@@ -275,7 +275,7 @@ def test_an_image_for_a_model_without_a_rule() -> None:
         chatml.count([image(png(1, 1))], model="gpt-3.5-turbo")
     assert str(caught.value) == (
         "messages[0].content[1]: found an image, and no rule is known for what one costs with model gpt-3.5-turbo; "
-        "pass allow_estimate=True (--allow-estimate) to count it as 765 and have the total called an estimate"
+        "pass allow_estimate=True to count it as 765 and have the total called an estimate"
     )
     assert chatml.measure([image(png(1, 1))], model="gpt-3.5-turbo", allow_estimate=True).status is Status.ESTIMATE
 
@@ -285,7 +285,7 @@ def test_built_in_tools_cannot_be_counted() -> None:
         chatml.count([USER], model="gpt-4o", tools=[{"type": "web_search"}])
     assert str(caught.value) == (
         "tools: found a tool of type 'web_search', and no rule is known for what it costs; "
-        "pass allow_estimate=True (--allow-estimate) to count it as 0 and have an estimate"
+        "pass allow_estimate=True to count it as 0 and have an estimate"
     )
     found = chatml.measure([USER], model="gpt-4o", tools=[{"type": "web_search"}], allow_estimate=True)
     assert (found.parts[-1].name, found.status) == ("built-in tools", Status.ESTIMATE)

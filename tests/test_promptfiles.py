@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import chatml.promptfiles
 from chatml._errors import ParseError
-from chatml.promptfiles import FORMATS, MAX_SIZE, Document, check_size, read_documents
+from chatml.promptfiles import FORMATS, MAX_SIZE, Document, JsonPlaces, check_size, read_documents, scan_documents
 from chatml.promptfiles._document import Form, Format
 from chatml.promptfiles._forms import FORMS
 from chatml.promptfiles._load import load_json
@@ -25,9 +26,14 @@ REQUEST = {"model": "gpt-4o", "tools": [{}], "functions": [], "tool_choice": "au
 PROMPT = "<|im_start|>user\nHi<|im_end|>\n"
 
 
+def plain(document: Document) -> Document:
+    """A document less the places of its parts."""
+    return document._replace(value=None, places=None, pointer=(), root=(), elsewhere=())
+
+
 def one(text: str, source: str = "") -> Document:
     (document,) = read_documents(text, source=source)
-    return document
+    return plain(document)
 
 
 def error_of(text: str, source: str = "a") -> str:
@@ -38,7 +44,7 @@ def error_of(text: str, source: str = "a") -> str:
 
 def test_tables_are_the_modules() -> None:
     folder = Path(chatml.promptfiles.__file__).parent
-    helpers = {"__init__", "_document", "_forms", "_load", "_read"}
+    helpers = {"__init__", "_document", "_forms", "_load", "_places", "_read"}
     modules = {path.stem for path in folder.glob("*.py")} - helpers
     found = set()
     for module in modules:
@@ -75,7 +81,7 @@ def test_forms(value: Any, expected: Document) -> None:
     for indent in (None, 2):
         assert one(json.dumps(value, indent=indent)) == expected
     line = json.dumps(value)
-    assert read_documents(f"{line}\r\n\n{line}\n") == (
+    assert tuple(map(plain, read_documents(f"{line}\r\n\n{line}\n"))) == (
         expected._replace(container="jsonl"),
         expected._replace(container="jsonl", line=3),
     )
@@ -339,3 +345,88 @@ def test_lone_surrogates_are_those_that_python_reads(string: str, is_key: bool) 
 )
 def test_a_text_is_kept_as_it_is(text: str) -> None:
     assert one(text).text == text
+
+
+# Places
+
+
+SPELLED = st.text('a"\\\n\u00e9\U0001f600\x00', max_size=6)  # strings that need escapes
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | SPELLED,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SPELLED, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    yield path, value
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths_in(inner, (*path, key))
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]), SPELLED)
+def test_places_of_json(value: Any, is_ascii: bool, indent: int | None, other: str) -> None:
+    text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
+    places = JsonPlaces("  " + text, 2, 100)
+    for path, inner in paths_in(value):
+        start, end = places.span(path)
+        assert json.loads(text[start - 102 : end - 102]) == inner
+        change = places.change(path, other)
+        assert change is not None
+        assert json.loads(text[: change.start - 102] + change.text + text[change.end - 102 :]) == put(
+            value, path, other
+        )
+        if isinstance(inner, str):
+            for index in range(len(inner)):
+                start, end = places.span(path, index, index + 1)
+                assert json.loads(f'"{text[start - 102 : end - 102]}"') == inner[index]
+                cut = places.change(path, other, index, index + 1)
+                assert cut is not None
+                changed = text[: cut.start - 102] + cut.text + text[cut.end - 102 :]
+                assert json.loads(changed) == put(value, path, inner[:index] + other + inner[index + 1 :])
+
+
+def put(value: Any, path: tuple[Any, ...], other: Any) -> Any:
+    """A value with another one at a path."""
+    if not path:
+        return other
+    if isinstance(value, dict):
+        return {key: put(inner, path[1:], other) if key == path[0] else inner for key, inner in value.items()}
+    return [put(inner, path[1:], other) if index == path[0] else inner for index, inner in enumerate(value)]
+
+
+def test_a_path_that_leads_nowhere_ends_at_what_is_there() -> None:
+    places = JsonPlaces('{"a": [1]}')
+    assert places.span(("a", 5, "b")) == places.span(("a",)) == (6, 9)
+    assert places.change(("a", 5), 1) is None
+    assert places.change(("a",), "x", 0, 1) is None  # no string is there
+
+
+def test_places_of_documents() -> None:
+    text = (
+        '{"conversations": [{"from": "human", "value": "a\\nb"}], "system": "Be"}\n[{"role": "user", "content": "c"}]\n'
+    )
+    documents = list(scan_documents(text, source="x.jsonl"))
+    assert all(isinstance(document, Document) for document in documents)
+    for document, message, key, wanted in ((0, 0, None, '"Be"'), (0, 1, "value", '"a\\nb"'), (1, 0, "content", '"c"')):
+        found = documents[document]
+        assert isinstance(found, Document)
+        assert found.places is not None
+        path = (*found.path_of(message), key) if key else found.path_of(message)
+        start, end = found.places.span(path)
+        assert text[start:end] == wanted
+
+
+def test_a_line_that_is_wrong_does_not_stop_the_others() -> None:
+    text = '{"messages": []}\n{"messages": [}\n\n5\n{"messages": []}\n'
+    found = list(scan_documents(text, source="x.jsonl", line=10))
+    assert [(one.line, isinstance(one, ParseError)) for one in found] == [
+        (10, False),
+        (11, True),
+        (13, True),
+        (14, False),
+    ]
+    error = found[1]
+    assert isinstance(error, ParseError)
+    assert text[error.start or 0] == "}"

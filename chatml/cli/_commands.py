@@ -11,6 +11,7 @@ COMMANDS = {
     "sanitize": ("chatml.cli.sanitize", "escape, unescape or scan untrusted text"),
     "dialects": ("chatml.cli.dialects", "list the dialects"),
     "models": ("chatml.cli.models", "list what is known about models"),
+    "explain": ("chatml.cli.explain", "tell all about a model or a dialect"),
 }
 
 _HELP = """\

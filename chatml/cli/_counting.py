@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._errors import ChatMLError, FileError, ParseError
-from chatml._measure import Measure, Status
+from chatml._measure import Measure, Status, weakest
 from chatml.cli import _files, _output
 from chatml.cli._layout import Cell, Column, table
 from chatml.cli._measure import measure_subject, quick_encoding
@@ -18,12 +18,12 @@ from chatml.promptfiles import EMPTY, NO_PROMPT
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from decimal import Decimal
 
     from chatml.cli._terminal import Terminal
 
 _SMALL_TEXT, _FEW_FILES = 16_384, 2  # above this the whole vocabulary is worth its load
-_ORDER = (Status.EXACT, Status.FITTED, Status.ESTIMATE)
 
 
 class Counted(NamedTuple):
@@ -57,11 +57,7 @@ class CountedFile(NamedTuple):
     @property
     def status(self) -> Status:
         """The weakest status of all conversations."""
-        return _weakest(one.measure.status for one in self.conversations)
-
-
-def _weakest(statuses: Iterable[Status]) -> Status:
-    return max(statuses, key=_ORDER.index, default=Status.EXACT)
+        return weakest(one.measure.status for one in self.conversations)
 
 
 class _Run:
@@ -72,6 +68,7 @@ class _Run:
         self.choices = choices
         self.files: list[CountedFile] = []
         self.notes: dict[str, None] = {}  # each one once, in order
+        self.over: list[str] = []
         self.failed = False
 
     def count(self) -> None:
@@ -111,6 +108,7 @@ class _Run:
         self.files.append(counted)
         for one in counted.conversations:
             self._remark(file.name, one.subject)
+            self._check_limit(file.name, one)
 
     def _count_documents(self, file: PromptFile) -> Iterator[Counted]:
         is_small = len(file.text) < _SMALL_TEXT and len(file.documents) == 1 and len(self.arguments.files) <= _FEW_FILES
@@ -118,8 +116,18 @@ class _Run:
             with located(file.name, document):
                 subject = subject_of(document, self.choices)
                 encoding = quick_encoding(subject) if is_small else None
-                measure = measure_subject(subject, encoding=encoding, lossy=self.arguments.lossy)
+                measure = measure_subject(
+                    subject, encoding=encoding, lossy=self.arguments.lossy, api=self.arguments.api,
+                    allow_estimate=self.arguments.allow_estimate,
+                )  # fmt: skip
             yield Counted(subject, measure)
+
+    def _check_limit(self, name: str, counted: Counted) -> None:
+        most = self.arguments.max_tokens
+        if most is not None and counted.measure.total > most:
+            where = f"{name}:{counted.line}" if counted.subject.document.container else name
+            tokens, over = number(counted.measure.total), number(counted.measure.total - most)
+            self.over.append(f"{where} has {tokens} tokens, {over} more than the {number(most)} of --max-tokens")
 
     def _remark(self, name: str, subject: Subject) -> None:
         how = subject.model.how if subject.model else "given"
@@ -127,6 +135,9 @@ class _Run:
             self.notes[f"counted as {subject.model.name}, because neither --model nor --dialect is given"] = None
         elif subject.model and how != "given":
             self.notes[f"{name} is counted as {subject.model.name}, the model that it names"] = None
+        if self.arguments.cost and (subject.model is None or subject.model.info.input_price is None):
+            whom = f"model {subject.model.name}" if subject.model else "a dialect"
+            self.notes[f"no price is known for {whom}: name a file with prices by --models"] = None
         if subject.is_foreign:
             self.notes[
                 f"the models of dialect {subject.dialect.name} have a vocabulary of their own: counts by "
@@ -135,25 +146,28 @@ class _Run:
 
 
 def count_files(arguments: Namespace) -> int:
-    """Run the command; the status is 2 when any file could not be counted."""
+    """Run the command; the status is 2 when any file could not be counted, else 1 when one is over --max-tokens."""
     run = _Run(arguments, read_choices(arguments))
     run.count()
     if arguments.format == "json":
         from chatml.cli._json_output import write_json
 
-        write_json(_as_json(run.files, arguments.verbose))
+        write_json(_as_json(run.files, arguments))
     elif run.files:
-        lines = _as_text(run.files, arguments.verbose, open_terminal(arguments.color))
+        lines = _as_text(run.files, arguments, open_terminal(arguments.color))
         _output.write("".join(f"{line}\n" for line in lines))
     for text in run.notes:
         note(text)
-    return 2 if run.failed else 0
+    for text in run.over:
+        _output.write_error(f"chatml: {visible(text)}")
+    return 2 if run.failed else 1 if run.over else 0
 
 
 # For people
 
 
-def _as_text(files: list[CountedFile], verbose: bool, terminal: Terminal) -> Iterator[str]:
+def _as_text(files: list[CountedFile], arguments: Namespace, terminal: Terminal) -> Iterator[str]:
+    verbose: bool = arguments.verbose
     for place, file in enumerate(files if verbose else []):
         yield from [""] if place else []
         yield from _in_full(file, terminal)
@@ -162,13 +176,41 @@ def _as_text(files: list[CountedFile], verbose: bool, terminal: Terminal) -> Ite
     if verbose:
         yield ""
     rows = [
-        [Cell(number(file.total), "bold"), status_cell(file.status), Cell(visible(file.name) + _how_many(file))]
-        for file in files
+        [*_figures(file.conversations, arguments.cost), Cell(visible(file.name) + _how_many(file))] for file in files
     ]
     if len(files) > 1:
-        total, status = sum(file.total for file in files), _weakest(file.status for file in files)
-        rows.append([Cell(number(total), "bold"), status_cell(status), Cell("total", "bold")])
-    yield from table((Column("tokens", right=True), Column("status"), Column("file")), rows, terminal.unlimited())
+        everything = [one for file in files for one in file.conversations]
+        rows.append([*_figures(everything, arguments.cost), Cell("total", "bold")])
+    prices = (Column("cost", right=True),) if arguments.cost else ()
+    columns = (Column("tokens", right=True), *prices, Column("status"), Column("file"))
+    yield from table(columns, rows, terminal.unlimited())
+
+
+def _figures(conversations: Sequence[Counted], with_cost: bool) -> list[Cell]:
+    """Tokens, price and status of some conversations."""
+    price = [Cell(_price(cost_of(conversations)))] if with_cost else []
+    tokens = sum(one.measure.total for one in conversations)
+    return [Cell(number(tokens), "bold"), *price, status_cell(weakest(one.measure.status for one in conversations))]
+
+
+def _price(cost: Decimal | None) -> str:
+    return "not known" if cost is None else f"${cost:f}"
+
+
+def cost_of(conversations: Iterable[Counted]) -> Decimal | None:
+    """What the tokens of some conversations cost as input, in US dollars; None where a price is not known."""
+    from decimal import Decimal
+
+    from chatml.models import cost
+
+    total = Decimal(0)
+    for one in conversations:
+        model = one.subject.model
+        price = None if model is None else cost(model.info, input_tokens=one.measure.total)
+        if price is None:
+            return None
+        total += price
+    return total
 
 
 def _how_many(file: CountedFile) -> str:
@@ -210,23 +252,33 @@ def _counted_as(one: Counted) -> str:
 # For programs
 
 
-def _as_json(files: list[CountedFile], verbose: bool) -> dict[str, Any]:
+def _as_json(files: list[CountedFile], arguments: Namespace) -> dict[str, Any]:
     return {
         "total": sum(file.total for file in files),
-        "status": _weakest(file.status for file in files),
-        "files": [_file_as_json(file, verbose) for file in files],
+        "status": weakest(file.status for file in files),
+        **_cost_as_json([one for file in files for one in file.conversations], arguments),
+        "files": [_file_as_json(file, arguments) for file in files],
     }
 
 
-def _file_as_json(file: CountedFile, verbose: bool) -> dict[str, Any]:
-    value = {
+def _cost_as_json(conversations: Sequence[Counted], arguments: Namespace) -> dict[str, Any]:
+    """The price in US dollars, as text: a float would not be exact."""
+    if not arguments.cost:
+        return {}
+    cost = cost_of(conversations)
+    return {"cost": None if cost is None else f"{cost:f}"}
+
+
+def _file_as_json(file: CountedFile, arguments: Namespace) -> dict[str, Any]:
+    value: dict[str, Any] = {
         "file": file.name,
         "total": file.total,
         "status": file.status,
+        **_cost_as_json(file.conversations, arguments),
         "conversations": len(file.conversations),
     }
-    if verbose or not file.is_container:
-        value["documents"] = [_counted_as_json(one, verbose) for one in file.conversations]
+    if arguments.verbose or not file.is_container:
+        value["documents"] = [_counted_as_json(one, arguments.verbose) for one in file.conversations]
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chatml._count import measure
 from chatml._measure import Measure, MessageCount, Part, Status
@@ -77,6 +77,7 @@ def measure_subject(
     encoding: str | tiktoken.Encoding | None = None,
     lossy: bool = False,
     allow_estimate: bool = False,
+    api: Literal["chat", "responses"] = "chat",
 ) -> Measure:
     """Count the tokens of a subject; `encoding` is its own, or what `quick_encoding` gave for it."""
     encoding = encoding or subject.encoding
@@ -86,11 +87,12 @@ def measure_subject(
     request = {key: value for key, value in subject.document.request.items() if key != "model"}
     return measure(
         subject.messages,
-        model=subject.model.name if subject.model else None,
+        model=subject.model.info if subject.model else None,
         dialect=None if subject.is_billed else subject.dialect,
         encoding=encoding,
         lossy=lossy,
         allow_estimate=allow_estimate,
+        api=api,
         **request,
     )
 

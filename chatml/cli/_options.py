@@ -87,6 +87,12 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "NAME",
         "help": "take wire format, encoding and context window of this model (chatml models lists them)",
     },
+    "--models": {
+        "metavar": "FILE",
+        "action": "append",
+        "help": "models of your own as TOML or JSON, or LiteLLM's price file, laid over the built-in table; given more"
+        " than once, later files lie over earlier ones",
+    },
     "--encoding": {
         "metavar": "NAME|FILE",
         "help": "the vocabulary: cl100k_im, o200k_im, ..., or the path of a tokenizer.json or .tiktoken file;"

@@ -14,6 +14,7 @@ _IN_OUR_WORDS = (
     ("render(untrusted='escape') or token ids keep it as text", "without --untrusted reject it is escaped"),
     ("pass encoding= and dialect= for a wire that you know, or run", "pass --dialect for a wire that you know, or run"),
     ("load_encoding() reads other vocabularies from", "pass the path of"),
+    ("pass allow_estimate=True", "pass --allow-estimate"),
     ("leave out add_generation_prompt", "leave out --add-generation-prompt"),
 )  # fmt: skip
 

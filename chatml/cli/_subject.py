@@ -9,11 +9,12 @@ from chatml._detect import detect_dialect
 from chatml._errors import ChatMLError, ConfigError, ParseError
 from chatml._prompt import Prompt, unescaped
 from chatml.cli import _files
+from chatml.cli._model_files import read_table
 from chatml.cli._options import AUTO, MIB
 from chatml.cli._report import note
 from chatml.dialects import Dialect, get_dialect
 from chatml.encodings import encoding_names, get_encoding, load_encoding
-from chatml.models import ModelInfo, get_model
+from chatml.models import ModelInfo, ModelTable
 from chatml.promptfiles import TOO_LARGE, Document, check_size, read_documents
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ class Model(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """What the options say, looked up; None where they leave it open."""
+    """What the options say, looked up; None where they leave it open. `table` has the models that files may name."""
 
     dialect: Dialect | None
     model: Model | None
     encoding: str | tiktoken.Encoding | None
+    table: ModelTable = ModelTable()
 
 
 class Reading(NamedTuple):
@@ -74,10 +76,12 @@ class Subject(NamedTuple):
 
 def read_choices(arguments: Namespace) -> Choices:
     """Look up what the options name. Raises the errors of the look-ups."""
+    table = read_table(getattr(arguments, "models", None) or ())
     return Choices(
         dialect=None if arguments.dialect == AUTO else get_dialect(arguments.dialect),
-        model=None if arguments.model is None else _model(arguments.model, "given"),
+        model=None if arguments.model is None else _model(arguments.model, "given", table),
         encoding=None if arguments.encoding is None else _find_encoding(arguments.encoding),
+        table=table,
     )
 
 
@@ -164,8 +168,8 @@ def subject_of(document: Document, choices: Choices) -> Subject:
     return Subject(document, reading, text, messages, model, dialect, encoding, is_billed, is_foreign)
 
 
-def _model(name: str, how: str) -> Model:
-    return Model(name, get_model(name), how)
+def _model(name: str, how: str, table: ModelTable) -> Model:
+    return Model(name, table.get_model(name), how)
 
 
 def _model_of(document: Document, choices: Choices) -> Model | None:
@@ -174,8 +178,8 @@ def _model_of(document: Document, choices: Choices) -> Model | None:
     if document.text is not None or choices.dialect is not None:
         return None
     if "model" in document.request:
-        return _model(document.request["model"], "named in the file")
-    return _model(DEFAULT_MODEL, "default")
+        return _model(document.request["model"], "named in the file", choices.table)
+    return _model(DEFAULT_MODEL, "default", choices.table)
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def _head(inspection: Inspection) -> Iterator[tuple[str, str, str]]:
     whose = ", not that of the models" if subject.is_foreign else ""
     yield "Encoding", visible(inspection.measure.encoding) + whose, ""
     if subject.model is not None and subject.model.info.note:
-        yield "Note", subject.model.info.note, ""
+        yield "Note", visible(subject.model.info.note), ""
 
 
 def _window(inspection: Inspection, terminal: Terminal) -> Iterator[tuple[str, str, str]]:
@@ -201,7 +201,7 @@ def _problems(inspection: Inspection, terminal: Terminal) -> Iterator[str]:
 def _losses(inspection: Inspection) -> Iterator[str]:
     """What of the messages is not in the prompt."""
     for index in inspection.wire.apart:
-        yield f"messages[{index}] is a tool call or its result: it is counted as a part, its wire is not known"
+        yield f"messages[{index}] is a tool call or its result: it is counted, but how it is written is not known"
     for message, field, reason in inspection.wire.dropped:
         place = field if message is None else f"messages[{message}].{field}"
         yield f"{place} is left out: {reason}"

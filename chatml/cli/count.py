@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatml.cli._options import add_options
+from chatml.cli._options import add_options, one_of, positive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,11 @@ Messages are counted as the model is billed for them, the priming of the reply i
 text is counted as the ids that it becomes, or with --model as a request with its messages. Folders are searched for
 .json, .jsonl, .chatml, .txt and .prompt files.
 
-A count is exact, fitted (a rule that agrees with most of what was billed) or an estimate."""
+A count is exact, fitted (a rule that agrees with most of what was billed) or an estimate. With -v each part says how
+often its rule was right, or by how much an estimate may be off. Audio, files and built-in tools have no rule: a request
+that has them is refused, unless --allow-estimate.
+
+--max-tokens makes the status 1 when a conversation is longer."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +27,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a prompt file, a folder, or - for standard input")
     parser.add_argument("-v", "--verbose", action="store_true", help="also per message and part, or per conversation")
     parser.add_argument("--lossy", action="store_true", help="with --dialect, leave out what the dialect cannot hold")
-    add_options(parser, "--model", "--dialect", "--encoding", "--max-size", "--format", "--color")
+    parser.add_argument(
+        "--allow-estimate", action="store_true", help="count also what no rule is known for, as a guess"
+    )
+    parser.add_argument(
+        "--max-tokens", metavar="N", type=positive, help="exit with 1 when a conversation has more tokens than N"
+    )
+    parser.add_argument(
+        "--api", metavar="chat|responses", type=one_of("chat", "responses"), default="chat",
+        help="the API that requests go to: Chat Completions (the default) or Responses, they bill tools differently",
+    )  # fmt: skip
+    parser.add_argument("--cost", action="store_true", help="also the price of the tokens, from the prices in --models")
+    add_options(parser, "--model", "--models", "--dialect", "--encoding", "--max-size", "--format", "--color")
 
 
 def run(arguments: Namespace) -> int:

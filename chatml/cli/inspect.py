@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("file", metavar="FILE", help="a prompt file, or - for standard input")
     parser.add_argument("--ids", action="store_true", help="show the token ids, too")
-    add_options(parser, "--model", "--dialect", "--encoding", "--line", "--max-size", "--format", "--color")
+    add_options(parser, "--model", "--models", "--dialect", "--encoding", "--line", "--max-size", "--format", "--color")
 
 
 def run(arguments: Namespace) -> int:

@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--ids", action="store_true", help="write token ids in place of the string")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, and nothing to standard output")
-    add_options(parser, "--model", "--dialect", "--encoding", "--line", "--max-size", "--format")
+    add_options(parser, "--model", "--models", "--dialect", "--encoding", "--line", "--max-size", "--format")
 
 
 def run(arguments: Namespace) -> int:

@@ -4,7 +4,7 @@ Sources, all read at `TABLE_DATE`:
 - wire and status: counts that OpenAI and Azure billed, as recorded in public tests; `exact` only for the kinds
   of model whose bills agree with the rule.
 - windows: `model_prices_and_context_window.json` of litellm 1.106.2 (MIT), provider openai. Models that it no longer
-  lists: the same file at BerriAI/litellm@19a1f629eb6f.
+  lists: the same file at BerriAI/litellm@19a1f629eb6f, or the entries of provider azure at @00035b69f416.
 
 That file states max input and max output, and means two things by max input. For most models it is the whole window
 (`_whole`); for gpt-5 (272,000 + 128,000 = 400,000) and gpt-5.6 and gpt-6 (922,000 + 128,000 = 1,050,000) it is a limit
@@ -49,6 +49,7 @@ _IM_SEP_O200K: Wire = "o200k_im", "openai-im-sep"
 _HARMONY: Wire = "o200k_harmony", "openai-harmony"
 
 FINE_TUNED = "fine-tuned models were not measured, counted like the model they are made from"
+NICKNAME = "a short name, counted like the model that it usually stands for"
 SNAPSHOT = "this snapshot is not in the table, counted like the model without the date"
 
 _0301 = "the prime was 2 tokens in March 2023 and 3 later; the model is gone"
@@ -141,8 +142,13 @@ _GROUPS = (
         "ft:gpt-4.1-2025-04-14 ft:gpt-4.1-mini-2025-04-14 ft:gpt-4.1-nano-2025-04-14",
     ),
     # No numbers in the file.
-    _Group(_IM_SEP_O200K, _UNSTATED, "fitted", _NOT_PLAIN, "chatgpt-4o-latest gpt-4.5-preview"),
-    _Group(_IM_SEP_O200K, _UNSTATED, "fitted", _O1_SMALL, "o1-mini o1-preview"),
+    _Group(_IM_SEP_O200K, _UNSTATED, "fitted", _NOT_PLAIN, "chatgpt-4o-latest"),
+    # Windows: the Azure entries.
+    _Group(
+        _IM_SEP_O200K, _whole(128_000, 16_384), "fitted", _NOT_PLAIN, "gpt-4.5-preview gpt-4.5-preview-2025-02-27"
+    ),
+    _Group(_IM_SEP_O200K, _whole(128_000, 65_536), "fitted", _O1_SMALL, "o1-mini o1-mini-2024-09-12"),
+    _Group(_IM_SEP_O200K, _whole(128_000, 32_768), "fitted", _O1_SMALL, "o1-preview o1-preview-2024-09-12"),
     # harmony, measured.
     _Group(
         _HARMONY, _whole(200_000, 100_000), "exact", _MEASURED,
@@ -202,11 +208,30 @@ _GROUPS = (
         _HARMONY, _split(922_000, 128_000), "estimate", _GUESSED + _SUM,
         "daybreak-blue-latest gpt-daybreak-blue-latest gpt-6-astra gpt-6-luna gpt-6-sol gpt-6.1-sol",
     ),
+    # Windows: the Azure entries.
+    _Group(_HARMONY, _whole(200_000, 100_000), "estimate", _CODEX_MINI, "codex-mini-latest"),
+    _Group(_HARMONY, _whole(131_072, 131_072), "estimate", _GPT_OSS, "gpt-oss-120b"),
     # No numbers in the file. gpt-rosalind-*: the names that public code uses.
     _Group(_HARMONY, _UNSTATED, "estimate", _GUESSED, "gpt-rosalind gpt-rosalind-preview gpt-rosalind-research"),
-    _Group(_HARMONY, _UNSTATED, "estimate", _CODEX_MINI, "codex-mini-latest"),
-    _Group(_HARMONY, _UNSTATED, "estimate", _GPT_OSS, "gpt-oss-20b gpt-oss-120b"),
+    _Group(_HARMONY, _UNSTATED, "estimate", _GPT_OSS, "gpt-oss-20b"),
 )  # fmt: skip
+
+# What Azure calls a model, besides gpt-35-turbo
+AZURE_NAMES = {
+    "codex-mini": "codex-mini-latest",
+    "gpt-4-turbo-vision-preview": "gpt-4-vision-preview",
+    "gpt-5.1-chat": "gpt-5.1-chat-latest",
+    "gpt-5.2-chat": "gpt-5.2-chat-latest",
+    "gpt-5.3-chat": "gpt-5.3-chat-latest",
+}
+
+# What people call a model
+NICKNAMES = {
+    "gpt-3.5": "gpt-3.5-turbo",
+    "gpt-4-vision": "gpt-4-vision-preview",
+    "gpt-4.5": "gpt-4.5-preview",
+    "gpt-4v": "gpt-4-vision-preview",
+}
 
 ROWS: tuple[ModelInfo, ...] = tuple(
     sorted(

@@ -10,6 +10,21 @@ array of conversations.
 from __future__ import annotations
 
 from chatml.promptfiles._document import EMPTY, NO_PROMPT, TOO_LARGE, Document
-from chatml.promptfiles._read import FORMATS, MAX_SIZE, check_size, read_documents
+from chatml.promptfiles._places import JsonPlaces, Path, Places, TextPlaces
+from chatml.promptfiles._read import FORMATS, MAX_SIZE, check_size, read_documents, scan_documents
 
-__all__ = ["EMPTY", "FORMATS", "MAX_SIZE", "NO_PROMPT", "TOO_LARGE", "Document", "check_size", "read_documents"]
+__all__ = [
+    "EMPTY",
+    "FORMATS",
+    "MAX_SIZE",
+    "NO_PROMPT",
+    "TOO_LARGE",
+    "Document",
+    "JsonPlaces",
+    "Path",
+    "Places",
+    "TextPlaces",
+    "check_size",
+    "read_documents",
+    "scan_documents",
+]

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chatml._errors import ParseError
+from chatml.promptfiles._places import Path, Places
 
 NO_PROMPT = "no-prompt"  # code of the ParseError for JSON that is well formed and holds no conversation
 EMPTY = "empty-file"  # code of the ParseError for a text of which nothing is left but white space
@@ -21,6 +22,10 @@ class Document(NamedTuple):
     where it is there and not null: `tools`, `functions`, `tool_choice`, `response_format`, `model`. `format` is the
     name of the form that was found, `container` is "jsonl" or "array" where a file holds many of them, `line` is where
     this one begins.
+
+    `value` is what the file holds for it, in JSON the whole value; `places` say where its parts stand. `pointer` leads
+    from the file to the value, `root` from the value to the list of messages; `elsewhere` to the leading messages that
+    do not stand in that list.
     """
 
     format: str
@@ -29,6 +34,17 @@ class Document(NamedTuple):
     request: Mapping[str, Any] = _NOTHING
     line: int = 1
     container: str = ""
+    value: Any = None
+    places: Places | None = None
+    pointer: Path = ()
+    root: Path = ()
+    elsewhere: tuple[Path, ...] = ()
+
+    def path_of(self, message: int) -> Path:
+        """The path that leads from `value` to a message."""
+        if message < len(self.elsewhere):
+            return self.elsewhere[message]
+        return (*self.root, message - len(self.elsewhere))
 
 
 class Form(NamedTuple):
@@ -101,6 +117,8 @@ def read_request(value: Mapping[str, Any]) -> dict[str, Any]:
         if not is_right(field):
             raise ParseError(f"found {kind_of(field)} as {key!r}, expected {expected}")
         request[key] = field
+    if "function_call" in value and "tool_choice" not in request:  # what tool_choice was called before there were tools
+        request |= read_request({"tool_choice": value["function_call"]})
     return request
 
 

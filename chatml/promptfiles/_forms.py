@@ -27,7 +27,7 @@ def to_document(value: Any, source: str, line: int = 1) -> Document:
         if form is None:
             expected = "a list of messages, or an object with 'messages' or 'conversations'"
             raise ParseError(f"found {_described(value)}, expected {expected}", code=NO_PROMPT)
-        return form.read(value)._replace(line=line)
+        return form.read(value)._replace(line=line, value=value)
     except ParseError as error:
         error.source, error.line = source, line
         raise

@@ -8,6 +8,7 @@ from chatml.promptfiles._document import Document, Format
 from chatml.promptfiles._forms import to_document
 from chatml.promptfiles._json import JSON
 from chatml.promptfiles._load import load_json
+from chatml.promptfiles._places import JsonPlaces
 
 # a value that ends where its line ends, and behind it a line that begins another
 _TWO_LINES = re.compile(r"\s*+[\[{][^\n]*[\]}][ \t\r]*\n\s*+[\[{]")
@@ -22,7 +23,7 @@ def _read(text: str, source: str) -> list[Document]:
     for number, line in enumerate(text.split("\n"), 1):  # not splitlines(): a string may hold U+2028
         if line and not line.isspace():
             document = to_document(load_json(line, source, number, offset), source, number)
-            documents.append(document._replace(container="jsonl"))
+            documents.append(document._replace(container="jsonl", places=JsonPlaces(line, 0, offset)))
         offset += len(line) + 1
     return documents
 

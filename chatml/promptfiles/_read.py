@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from chatml._errors import ParseError
 from chatml.promptfiles._chatml import CHATML, PLAIN
 from chatml.promptfiles._document import EMPTY, TOO_LARGE, Document, Format
 from chatml.promptfiles._json import JSON
 from chatml.promptfiles._jsonl import JSONL
+from chatml.promptfiles._places import JsonPlaces
 
 FORMATS: tuple[Format, ...] = (JSON, JSONL, CHATML, PLAIN)  # between equals the first one
 MAX_SIZE = 16 * 2**20  # bytes of UTF-8: some 4 million tokens of English, more than any model in the table takes
@@ -26,6 +29,35 @@ def read_documents(text: str, *, source: str = "", max_size: int = MAX_SIZE) -> 
     form = _find_format(text, source)
     _check_size(text, form, source, max_size)
     return tuple(form.read(text, source))
+
+
+def scan_documents(
+    text: str, *, source: str = "", line: int = 1, form: str | None = None
+) -> Iterator[Document | ParseError]:
+    """Read what can be read: conversations, and in place of those that are not well formed their errors.
+
+    In JSON Lines a line that is wrong does not stop the others. `line` is the number of the first line, where `text` is
+    a part of a larger file. `form` is the name of the format, where it is known.
+    """
+    found = next((one for one in FORMATS if one.name == form), None) or _find_format(text, source)
+    if not found.by_line:
+        try:
+            yield from found.read(text, source) if text.strip() else read_documents(text, source=source)
+        except ParseError as error:
+            yield error
+        return
+    offset = 0
+    for number, part in enumerate(text.split("\n"), line):
+        if part and not part.isspace():
+            try:
+                for document in found.read(part, source):
+                    places = JsonPlaces(part, 0, offset)
+                    yield document._replace(line=number, places=places)
+            except ParseError as error:
+                error.line = number
+                error.start = offset + (error.start or 0)
+                yield error
+        offset += len(part) + 1
 
 
 def check_size(text: str, *, source: str = "", max_size: int = MAX_SIZE) -> None:

@@ -16,7 +16,9 @@ def _read(value: Any) -> Document:
     if "system" in value:  # left out, it would be missing from every string and every count
         problem = "found 'system' beside 'messages', which is how Anthropic writes requests; that form is not read yet"
         raise ParseError(problem, hint="write it as the first message, with the role system")
-    return Document("request", messages=tuple(read_list(value, "messages")), request=read_request(value))
+    return Document(
+        "request", messages=tuple(read_list(value, "messages")), request=read_request(value), root=("messages",)
+    )
 
 
 REQUEST = Form("request", _claims, _read)

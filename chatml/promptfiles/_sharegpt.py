@@ -21,7 +21,9 @@ def _read(value: Any) -> Document:
     if system:
         messages = [{"from": "system", "value": system}, *messages]
     tools = _tools(value.get("tools"))
-    return Document("sharegpt", messages=tuple(messages), request=read_request({**value, "tools": tools}))
+    request = read_request({**value, "tools": tools})
+    elsewhere = (("system",),) if system else ()
+    return Document("sharegpt", messages=tuple(messages), request=request, root=("conversations",), elsewhere=elsewhere)
 
 
 def _tools(tools: Any) -> Any:

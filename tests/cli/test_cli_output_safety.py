@@ -224,6 +224,7 @@ def test_arguments_in_a_process() -> None:
     lines = [
         (text,),
         ("models", text),
+        ("explain", text),
         ("dialects", "--format", text),
         *((command, text) for command in ("render", "parse", "count", "inspect", "sanitize")),
         ("count", "chat.json", "--model", text),
@@ -267,6 +268,9 @@ def test_arguments(text: str) -> None:
     lines = [
         (text,),
         ("models", text),
+        ("models", "--models", f"./{text}.json"),
+        ("explain", text),
+        ("explain", "gpt-4o", "--models", f"./{text}.json"),
         ("dialects", text),
         ("render", "chat.json", "--encoding", f"./{text}.json"),
         ("render", "chat.json", "--encoding", f"./{text}.json", "--ids"),
@@ -282,7 +286,15 @@ def test_arguments(text: str) -> None:
         check(done, *line)
 
 
-OWN = ["--help", "--version", *(f"{name} --help" for name in COMMANDS), "dialects", "models"]
+OWN = [
+    "--help",
+    "--version",
+    *(f"{name} --help" for name in COMMANDS),
+    "dialects",
+    "models",
+    "explain gpt-4o",
+    "explain dbrx",
+]
 
 
 @pytest.mark.parametrize("line", OWN)
