@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -161,20 +160,26 @@ def test_interrupt(tmp_path: Path) -> None:
     assert run_python("-c", f"{code}sys.exit(chatml.cli.main(['count', 'x']))", cwd=tmp_path) == Result(130, "", "")
 
 
+def _heed_interrupts() -> None:
+    """What is started in the background ignores them, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupt_by_signal(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "chatml", "count", "-", "nope"],
+        [sys.executable, "-m", "chatml", "count", "nope", "-"],
         cwd=tmp_path,
         env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=_heed_interrupts,
     ) as process:
-        time.sleep(1.5)  # then it waits for standard input
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
         assert process.stderr is not None
+        assert b"nope" in process.stderr.readline()  # then it waits for standard input
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
         assert process.stderr.read() == b""
 
 
