@@ -34,9 +34,10 @@ class Billing:
     own; else it stands apart, and `tools`, `schema` are what it costs beside its text. `hidden` comes with the tools of
     models that get a system text of the provider's. `bare_first` is added when the first function has no description.
     `choice`: of tool_choice "none", of a named tool and of the legacy function_call; a name costs its own tokens too
-    where `choice_has_name`. `reply_to_schema`: an assistant's header, and the priming, name a response schema when
-    there are no tools. `call`, `result`: frame of a call and of its result, names and texts apart. `parallel`: several
-    calls of one message are written as one call of `multi_tool_use.parallel`.
+    where `choice_has_name`; "required" names a function that is the only one where `names_lone`. `reply_to_schema`: an
+    assistant's header, and the priming, name a response schema when there are no tools. `call`, `result`: frame of a
+    call and of its result, names and texts apart. `parallel`: several calls of one message are written as one call of
+    `multi_tool_use.parallel`.
     """
 
     joins: bool
@@ -50,6 +51,7 @@ class Billing:
     call_evidence: Evidence
     choice: tuple[int, int, int] = (0, 0, 0)
     choice_has_name: bool = False
+    names_lone: bool = False
     reply_to_schema: bool = False
     bare_first: int = 0
     hidden: int = 0
@@ -62,7 +64,7 @@ _IM_SEP = Billing(
 )  # fmt: skip
 _IM_SEP_RESPONSES = Billing(
     joins=False, tools=-3, schema=1, call=9, result=3, parallel=True,
-    choice=(1, 7, 7), choice_has_name=True,
+    choice=(1, 7, 7), choice_has_name=True, names_lone=True,
     tools_evidence=_fitted(44, 53), schema_evidence=_fitted(12, 12), call_evidence=_estimate(16),
 )  # fmt: skip
 _HARMONY = Billing(
@@ -120,7 +122,7 @@ class Extras:
         self.parts = [
             *([self._tools_part(tools, found, model, coder)] if tools else []),
             *([self._schema_part(tools, schema, coder)] if schema else []),
-            *self._choice_parts(request.tool_choice if found else None, coder),
+            *self._choice_parts(request.tool_choice if found else None, found, coder),
         ]
 
     def _tools_part(self, text: str, found: Sequence[Mapping[str, Any]], model: str, coder: Coder) -> Part:
@@ -138,8 +140,12 @@ class Extras:
         tokens = (between or len(coder.text(text))) + self.billing.schema + self.per_reply
         return Part("response_format", tokens, *self.billing.schema_evidence)
 
-    def _choice_parts(self, choice: str | Mapping[str, Any] | None, coder: Coder) -> list[Part]:
+    def _choice_parts(
+        self, choice: str | Mapping[str, Any] | None, found: Sequence[Mapping[str, Any]], coder: Coder
+    ) -> list[Part]:
         none, named, legacy = self.billing.choice
+        if choice == "required" and self.billing.names_lone and len(found) == 1:
+            return [Part("tool_choice", named + len(coder.text(str(found[0].get("name")))), *_estimate(named + 8))]
         if choice is None or isinstance(choice, str):
             return [Part("tool_choice", none, *_fitted(12, 12))] if choice == "none" and none else []
         function = choice.get("function")

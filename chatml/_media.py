@@ -25,11 +25,6 @@ class Image(NamedTuple):
     detail: str | None
 
 
-def has_media(message: Message) -> bool:
-    """Whether a message has anything that is no text."""
-    return not isinstance(message.content, str) or "audio" in message.extra
-
-
 def media_cost(
     message: Message, *, index: int | None, model: ModelInfo | None, extra: int, allow_estimate: bool
 ) -> tuple[int, Evidence]:
@@ -37,8 +32,6 @@ def media_cost(
 
     Raises `CountError` for a part without a rule, unless `allow_estimate`.
     """
-    if not has_media(message):
-        return 0, EXACT
     costs = [_part_cost(field, part, index, model, extra, allow_estimate) for field, part in _parts(message)]
     return sum(tokens for tokens, _ in costs), joined(*(evidence for _, evidence in costs))
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from chatml._billing import Cost, Extras, Link, Request, billing_for, call_cost, links
-from chatml._errors import ConfigError, CountError, RenderError, shown
-from chatml._measure import FITTED, Evidence, MessageCount, Part, Status, joined, weakest
-from chatml._media import has_media, media_cost
+from chatml._errors import CountError, RenderError, shown
+from chatml._measure import EXACT, FITTED, Evidence, MessageCount, Part, Status, joined, weakest
 from chatml._messages import Message
 from chatml._render import NOTHING, Compiled, Turn, compile_messages
 from chatml._segments import SegmentKind
+from chatml._target import Target, check_request, target_of
 from chatml._tokens import Coder, coder_for, turn_ids, turn_runs
-from chatml.dialects import Dialect, get_dialect
-from chatml.models import ModelInfo, get_model
+from chatml.dialects import Dialect
+from chatml.models import ModelInfo
 
 if TYPE_CHECKING:
     import tiktoken
@@ -29,58 +29,6 @@ _BILLED_ROLES = frozenset({"system", "developer", "user", "assistant"})
 _LEADING = ("system", "developer")
 _RESULTS = ("tool", "function")
 _PATCHES_ON_CHAT = 1  # tokens beside an image in patches, as Chat Completions bills it
-
-
-class Target(NamedTuple):
-    """What is counted: a model's wire as it is billed, or a prompt in a dialect that the caller sends as it is."""
-
-    dialect: Dialect
-    encoding: str | tiktoken.Encoding
-    status: Status
-    model: ModelInfo | None
-    billed: bool
-
-
-def target_of(
-    model: str | ModelInfo | None, dialect: str | Dialect | None, encoding: str | tiktoken.Encoding | None
-) -> Target:
-    """What `model`, `dialect` and `encoding` mean together. Raises `ConfigError` and `UnknownModelError`."""
-    if model is None and dialect is None:
-        raise ConfigError(
-            "neither a model nor a dialect is given", option="model", hint="pass model='gpt-4o' or dialect='chatml'"
-        )
-    info = model if isinstance(model, ModelInfo) else None if model is None else get_model(model)
-    if dialect is None and info is not None:
-        status = Status(info.status) if _name(encoding) in (None, info.encoding) else Status.ESTIMATE
-        return Target(get_dialect(info.dialect), encoding or info.encoding, status, info, billed=True)
-    found = get_dialect(dialect or "chatml")
-    # our own text: exact, unless it is counted with the stand-in for a vocabulary that is not embedded
-    stand_in = not found.own_vocabulary and (encoding is None or _name(encoding) == found.encoding)
-    status = Status.ESTIMATE if stand_in else Status.EXACT
-    return Target(found, encoding or (info.encoding if info else found.encoding), status, info, billed=False)
-
-
-def _name(encoding: str | tiktoken.Encoding | None) -> str | None:
-    return encoding if encoding is None or isinstance(encoding, str) else str(getattr(encoding, "name", ""))
-
-
-def check_request(request: Request, api: object, billed: bool) -> None:
-    """Raise `ConfigError` unless the request has the types it must have, and nothing that a dialect cannot hold."""
-    if api not in ("chat", "responses"):
-        raise ConfigError(f"found {shown(api)}, expected 'chat' or 'responses'", option="api")
-    for option, value in (("tools", request.tools), ("functions", request.functions)):
-        if value is None:
-            continue
-        if not isinstance(value, Sequence) or not all(isinstance(one, Mapping) for one in value):
-            raise ConfigError(f"found {type(value).__name__}, expected a list of mappings", option=option)
-    choice, response_format = request.tool_choice, request.response_format
-    if choice is not None and not isinstance(choice, (str, Mapping)):
-        raise ConfigError(f"found {type(choice).__name__}, expected a string or a mapping", option="tool_choice")
-    if response_format is not None and not isinstance(response_format, Mapping):
-        raise ConfigError(f"found {type(response_format).__name__}, expected a mapping", option="response_format")
-    if not billed and (request.functions or choice or response_format):
-        problem = "functions, tool_choice and response_format are counted for a model, not for a dialect"
-        raise ConfigError(problem, option="dialect", hint="leave out dialect, or what the dialect cannot hold")
 
 
 class Meter:
@@ -240,16 +188,19 @@ class Meter:
             turn = MessageCount(index, message.role, message.name, 0, 0, 0, self.target.status)
         is_cost = bool(message.tool_calls) or message.role in _RESULTS
         cost = call_cost(message, link, self._billing, self.coder, sure=self._recorded) if is_cost else Cost()
-        media, seen = media_cost(
-            message, index=first + index, model=self.target.model, allow_estimate=self._allow,
-            extra=_PATCHES_ON_CHAT if self.api == "chat" else 0,
-        )  # fmt: skip
+        media, seen = self._media(message, first + index) if has_media(message) else (0, EXACT)
         evidence = joined(Evidence(turn.status, turn.share, turn.bound), cost.evidence, seen)
         return turn._replace(
             header=turn.header + cost.header, content=turn.content + cost.content,
             framing=turn.framing + cost.framing, tool_calls=cost.tool_calls, media=media,
             status=evidence.status, share=evidence.share, bound=evidence.bound,
         )  # fmt: skip
+
+    def _media(self, message: Message, index: int) -> tuple[int, Evidence]:
+        from chatml._media import media_cost  # a short count of text should not load the rules for images
+
+        extra = _PATCHES_ON_CHAT if self.api == "chat" else 0
+        return media_cost(message, index=index, model=self.target.model, extra=extra, allow_estimate=self._allow)
 
     def _with_replies(self, counts: Sequence[MessageCount]) -> tuple[MessageCount, ...]:
         more = self._extras.per_reply
@@ -340,6 +291,11 @@ def is_plain(message: Message) -> bool:
 
 def _all_plain(messages: Iterable[Message]) -> bool:
     return all(map(is_plain, messages))
+
+
+def has_media(message: Message) -> bool:
+    """Whether a message has anything that is no text."""
+    return not isinstance(message.content, str) or "audio" in message.extra
 
 
 def has_turn(message: Message) -> bool:

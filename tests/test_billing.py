@@ -311,3 +311,13 @@ def test_the_status_of_a_request(model: str, request_: dict[str, Any], status: S
     assert found.status is status
     assert (found.share is not None) == (status is Status.FITTED)
     assert found.total == sum(one.total for one in found.messages) + sum(part.tokens for part in found.parts)
+
+
+def test_the_only_function_is_named_where_one_is_required_on_responses() -> None:
+    without = chatml.count([USER], model="gpt-4o", api="responses", tools=TOOLS)
+    alone = chatml.count([USER], model="gpt-4o", api="responses", tools=TOOLS, tool_choice="required")
+    assert alone == without + 7 + n("get_current_weather")
+    two = [*TOOLS, {"type": "function", "function": {"name": "now"}}]
+    assert chatml.count([USER], model="gpt-4o", api="responses", tools=two, tool_choice="required") == chatml.count(
+        [USER], model="gpt-4o", api="responses", tools=two
+    )

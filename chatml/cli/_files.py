@@ -53,7 +53,7 @@ def read_text(path: str, *, most: int, check: Callable[[str], None], follow: boo
     Raises `FileError` for what is no readable regular file, has more than 512 MiB, or is not UTF-8.
     """
     name, most = shown_name(path), min(most, _LARGEST)
-    with _opened(path, follow) as file:
+    with opened(path, follow) as file:
         data = file.read(most + len(_BOM) + _WIDEST) or b""  # None stands for nothing yet
         if len(data) > most:
             check(_decode(data, name, is_whole=False))
@@ -206,7 +206,7 @@ def _check_kind(path: str, status: os.stat_result) -> None:
 
 
 @contextmanager
-def _opened(path: str, follow: bool) -> Iterator[BinaryIO]:
+def opened(path: str, follow: bool) -> Iterator[BinaryIO]:
     """A file to read from, checked, or standard input."""
     if path == STANDARD_INPUT:
         if sys.stdin is None:

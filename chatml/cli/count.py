@@ -19,7 +19,7 @@ A count is exact, fitted (a rule that agrees with most of what was billed) or an
 often its rule was right, or by how much an estimate may be off. Audio, files and built-in tools have no rule: a request
 that has them is refused, unless --allow-estimate.
 
---max-tokens makes the status 1 when a conversation is longer."""
+--max-tokens makes the status 1 when a conversation is longer, --check-usage compares counts with what was billed."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,11 +38,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="the API that requests go to: Chat Completions (the default) or Responses, they bill tools differently",
     )  # fmt: skip
     parser.add_argument("--cost", action="store_true", help="also the price of the tokens, from the prices in --models")
+    parser.add_argument(
+        "--check-usage", action="store_true",
+        help="the files are logs, JSON Lines of requests with the usage that was billed: say how well counts agree",
+    )  # fmt: skip
     add_options(parser, "--model", "--models", "--dialect", "--encoding", "--max-size", "--format", "--color")
 
 
 def run(arguments: Namespace) -> int:
     """Count, and print the counts."""
+    if arguments.check_usage:
+        from chatml.cli._usage import check_usage
+
+        return check_usage(arguments)
     from chatml.cli._counting import count_files
 
     return count_files(arguments)

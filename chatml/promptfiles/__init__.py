@@ -10,6 +10,7 @@ array of conversations.
 from __future__ import annotations
 
 from chatml.promptfiles._document import EMPTY, NO_PROMPT, TOO_LARGE, Document
+from chatml.promptfiles._load import load_json
 from chatml.promptfiles._places import JsonPlaces, Path, Places, TextPlaces
 from chatml.promptfiles._read import FORMATS, MAX_SIZE, check_size, read_documents, scan_documents
 
@@ -25,6 +26,7 @@ __all__ = [
     "Places",
     "TextPlaces",
     "check_size",
+    "load_json",
     "read_documents",
     "scan_documents",
 ]
