@@ -15,7 +15,7 @@ ROOT = Path(chatml.__file__).parent
 
 # Each layer in the order in which its modules may import each other; a package is one entry
 LAYERS = (
-    ("_version", "_errors", "_spans", "_diagnostics"),
+    ("_version", "_errors", "_spans", "_diagnostics", "_visible", "_width", "_workflow"),
     ("_trusted", "_messages", "_special", "_segments", "_image_size", "dialects"),
     (
         "_escape",
@@ -50,7 +50,7 @@ LAYERS = (
         "_count",
         "_recorded",
         "_usage",
-        "_budget",
+        "budgets",
     ),
     ("promptfiles",),
     ("lint", "_format", "views"),

@@ -7,6 +7,7 @@ COMMANDS = {
     "render": ("chatml.cli.render", "write messages as a ChatML string, or as token ids"),
     "parse": ("chatml.cli.parse", "read the messages of a ChatML string"),
     "count": ("chatml.cli.count", "count tokens, per file, message and part"),
+    "fit": ("chatml.cli.fit", "cut conversations to a budget of tokens"),
     "inspect": ("chatml.cli.inspect", "show messages, markers, tokens and the context window"),
     "sanitize": ("chatml.cli.sanitize", "escape, unescape or scan untrusted text"),
     "dialects": ("chatml.cli.dialects", "list the dialects"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._errors import ChatMLError, FileError, ParseError
 from chatml._measure import Measure, Status, weakest
+from chatml._visible import visible
 from chatml.cli import _files, _output
 from chatml.cli._layout import Cell, Column, table
 from chatml.cli._measure import measure_subject, quick_encoding
@@ -13,7 +14,6 @@ from chatml.cli._report import note, report
 from chatml.cli._subject import Choices, PromptFile, Subject, located, read_choices, read_file, subject_of
 from chatml.cli._tables import message_table, number, status_cell
 from chatml.cli._terminal import open_terminal
-from chatml.cli._visible import visible
 from chatml.promptfiles import EMPTY, NO_PROMPT
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatml._diagnostics import Severity
+from chatml._visible import visible
 from chatml.cli._layout import cut, width_of
-from chatml.cli._visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chatml._visible import visible
 from chatml.cli._layout import Flow
-from chatml.cli._visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from chatml._visible import json_visible
 from chatml.cli import _output
-from chatml.cli._visible import json_visible
 
 
 def write_json(value: Any, *, compact: bool = False) -> None:

@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from chatml.cli._workflow import Command
+    from chatml._workflow import Command
 
 _CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD")
 _OFF = ("", "0", "false")
@@ -32,7 +32,7 @@ def write(text: str) -> None:
     Raises `FileError` when the output cannot take more, `BrokenPipeError` when nobody reads.
     """
     if "::" in text or "##" in text:  # the import takes 1 ms, which --version does not have
-        from chatml.cli._visible import without_commands
+        from chatml._visible import without_commands
 
         text = without_commands(text)
     _guarded(text)
@@ -49,7 +49,7 @@ def write_data(text: str) -> None:
     What may be the log of a CI run gets it only if it is harmless: else raises `FileError`, and nothing is written.
     """
     if is_terminal():
-        from chatml.cli._visible import visible_lines
+        from chatml._visible import visible_lines
 
         write(visible_lines(text))
         return
@@ -69,7 +69,7 @@ def _may_be_log() -> bool:
 
 
 def _require_harmless(text: str) -> None:
-    from chatml.cli._visible import first_obeyed
+    from chatml._visible import first_obeyed
 
     found = first_obeyed(text)
     if found is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from chatml._errors import ChatMLError
+from chatml._visible import visible, visible_lines
 from chatml.cli._output import write_error
-from chatml.cli._visible import visible, visible_lines
 
 # errors speak of the Python interface; what that is called here
 _IN_OUR_WORDS = (
@@ -14,6 +14,8 @@ _IN_OUR_WORDS = (
     ("render(untrusted='escape') or token ids keep it as text", "without --untrusted reject it is escaped"),
     ("pass encoding= and dialect= for a wire that you know, or run", "pass --dialect for a wire that you know, or run"),
     ("load_encoding() reads other vocabularies from", "pass the path of"),
+    ("(max_tokens=", "(--max-tokens "),
+    (" less reserve=", " less --reserve "),
     ("pass allow_estimate=True", "pass --allow-estimate"),
     ("leave out add_generation_prompt", "leave out --add-generation-prompt"),
 )  # fmt: skip

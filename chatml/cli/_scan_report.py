@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatml._diagnostics import Severity
 from chatml._spans import LineIndex
+from chatml._visible import without_commands
+from chatml._workflow import Command
 from chatml.cli import _output
 from chatml.cli._excerpt import SEVERITY_STYLES, excerpt
 from chatml.cli._json_output import json_text
@@ -13,8 +15,6 @@ from chatml.cli._options import AUTO
 from chatml.cli._scanning import Scan
 from chatml.cli._terminal import Terminal, open_terminal
 from chatml.cli._untrusted import headline, read_tokens
-from chatml.cli._visible import without_commands
-from chatml.cli._workflow import Command
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from chatml._measure import Measure, MessageCount, Part, Status
+from chatml._visible import visible
 from chatml.cli._layout import Cell, Column, table
-from chatml.cli._visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

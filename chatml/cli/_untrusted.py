@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chatml._errors import shown
 from chatml._token_sets import special_tokens
+from chatml._visible import visible
 from chatml.cli import _files
 from chatml.cli._options import MIB
-from chatml.cli._visible import visible
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -11,6 +11,7 @@ from chatml._errors import ChatMLError, ConfigError, FileError, ParseError
 from chatml._measure import Status
 from chatml._recorded import read_recorded
 from chatml._usage import UsageCheck, check_row
+from chatml._visible import visible
 from chatml.cli import _files, _output
 from chatml.cli._layout import Cell, Column, table
 from chatml.cli._options import AUTO, MIB
@@ -18,7 +19,6 @@ from chatml.cli._report import note, report
 from chatml.cli._subject import read_choices
 from chatml.cli._tables import STATUS_STYLES, grade, number
 from chatml.cli._terminal import open_terminal
-from chatml.cli._visible import visible
 from chatml.promptfiles import TOO_LARGE, load_json
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from chatml._diagnostics import Diagnostic, Severity
 from chatml._escape import MARKER, escaper_for
 from chatml._segments import Segment, SegmentKind
+from chatml._visible import visible
 from chatml.cli._excerpt import excerpt
 from chatml.cli._inspecting import Inspection, Spelled
 from chatml.cli._layout import Flow, summary
 from chatml.cli._measure import reply_start
 from chatml.cli._tables import message_table, number
-from chatml.cli._visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -58,10 +58,10 @@ def run(arguments: Namespace) -> int:
 
 def _row(model: ModelInfo) -> list[Cell]:
     from chatml._measure import Status
+    from chatml._visible import visible
     from chatml.cli._layout import Cell
     from chatml.cli._model_files import dollars
     from chatml.cli._tables import STATUS_STYLES, number
-    from chatml.cli._visible import visible
 
     limits = (model.context_window, model.max_input, model.max_output)
     prices = (model.input_price, model.cached_input_price, model.output_price)

@@ -35,11 +35,11 @@ def run(arguments: Namespace) -> int:
     from chatml._diagnostics import Severity
     from chatml._errors import ConfigError
     from chatml._prompt import Prompt, unescaped
+    from chatml._visible import visible
     from chatml.cli._json_output import write_json
     from chatml.cli._options import AUTO
     from chatml.cli._output import write_error
     from chatml.cli._subject import one_document, reading_of
-    from chatml.cli._visible import visible
     from chatml.dialects import get_dialect
 
     asked = None if arguments.dialect == AUTO else get_dialect(arguments.dialect)

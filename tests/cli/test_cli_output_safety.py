@@ -19,8 +19,9 @@ import pytest
 from cli_process import Captured, environment, run_here
 
 import chatml
+from chatml import _visible
 from chatml._errors import FileError
-from chatml.cli import _output, _visible
+from chatml.cli import _output
 from chatml.cli._commands import COMMANDS
 
 posix = pytest.mark.skipif(os.name == "nt", reason="names and kinds of files")

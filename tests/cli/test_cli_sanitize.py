@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import chatml
+from chatml import _visible, _workflow
 from chatml._spans import LineIndex
 from chatml._special import families
-from chatml.cli import _output, _visible, _workflow
-from chatml.cli._workflow import Command
+from chatml._workflow import Command
+from chatml.cli import _output
 
 posix = pytest.mark.skipif(os.name == "nt", reason="names and kinds of files")
 BOM = "\ufeff"

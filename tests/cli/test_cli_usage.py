@@ -10,8 +10,8 @@ import pytest
 from cli_process import Matches, Result, Run, Write, run_here
 
 import chatml
+from chatml._visible import first_obeyed
 from chatml.cli import _usage
-from chatml.cli._visible import first_obeyed
 
 HELLO = [{"role": "user", "content": "hello"}]
 WEATHER = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from chatml.cli._visible import visible
+from chatml._visible import visible
 
 _IN_VALUES = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))  # % is the first, as it stands in what the others become
 _IN_PROPERTIES = (*_IN_VALUES, (":", "%3A"), (",", "%2C"))
