@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UnknownModelError,
     )
     from chatml._findings import Finding, FindingKind
+    from chatml._format import format_text
     from chatml._measure import Measure, MessageCount, Part, Status
     from chatml._messages import ContentPart, Message, ToolCall
     from chatml._prompt import Prompt, decode, encode, parse
@@ -108,6 +109,7 @@ __all__ = [
     "encoding_names",
     "escape",
     "fit",
+    "format_text",
     "get_dialect",
     "get_encoding",
     "get_model",
@@ -135,6 +137,7 @@ _HOMES = {
         "BudgetError", "ChatMLError", "ConfigError", "CountError", "EncodingError", "FileError", "InjectionError",
         "ParseError", "RenderError", "UnknownModelError",
     ),
+    "chatml._format": ("format_text",),
     "chatml._findings": ("Finding", "FindingKind"),
     "chatml._measure": ("Measure", "MessageCount", "Part", "Status"),
     "chatml._messages": ("ContentPart", "Message", "ToolCall"),
@@ -161,11 +164,13 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used: importing chatml costs 3 ms, tiktoken alone 22."""
+    from importlib import import_module
+
+    if name == "lint":  # a package, with names of its own
+        return import_module("chatml.lint")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'chatml' has no attribute {name!r}")
-    from importlib import import_module
-
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

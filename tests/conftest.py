@@ -19,7 +19,13 @@ settings.register_profile("nightly", max_examples=20_000, **_ANY)
 settings.register_profile("quick", max_examples=50, **_ANY)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 
-COSTLY = frozenset({"test_hardened", "test_stream_sanitizer", "test_strip"})
+_NAMES = """
+    test_baseline test_budgets test_cache test_conversation test_costs
+    test_engine test_fixes test_hardened test_load_models test_message_rules
+    test_promptfile_formats test_raw_rules test_reporters test_stream_sanitizer test_strip
+    test_text_rules test_usage
+"""
+COSTLY = frozenset(_NAMES.split())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

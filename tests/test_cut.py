@@ -168,6 +168,14 @@ def test_what_is_one_character_is_not_parted(text: str) -> None:
                 assert not re.sub("|".join(map(re.escape, units)), "", end)
 
 
+def test_a_line_that_costs_more_without_the_next_one_is_given_up() -> None:
+    """The marker is one token with the beginning of a line, and two at the end of one."""
+    text = "x\nS and more text behind it, much of it"
+    assert len(CODERS["o200k"].text("x\nSTRING")) == 3 < len(CODERS["o200k"].text("x\nTRING"))
+    assert cutter(text, "tail", "line", "TRING").cut(3) == "xTRING"
+    assert cutter(text, "tail", "line", "TRING").cut(4) == "x\nTRING"
+
+
 def test_a_pile_of_accents_is_parted_after_all() -> None:
     """64 of them are enough to look for its beginning."""
     pile = "a" + "\u0301" * 300

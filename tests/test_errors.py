@@ -421,7 +421,8 @@ def test_errors_survive_a_pickle(error: ChatMLError, protocol: int) -> None:
 
 
 def test_every_error_class_is_among_them() -> None:
-    assert {type(error) for error in ERRORS[1:]} == set(ChatMLError.__subclasses__())
+    public = {one for one in ChatMLError.__subclasses__() if one.__module__ == "chatml"}
+    assert {type(error) for error in ERRORS[1:]} == public
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,11 +24,24 @@ from fitting import (
     result,
 )
 
-from chatml import BudgetError, ChatMLError, ConfigError, Dialect, Message, ModelInfo, RenderError, Status, count
+from chatml import (
+    BudgetError,
+    ChatMLError,
+    ConfigError,
+    Dialect,
+    Message,
+    ModelInfo,
+    RenderError,
+    Status,
+    ToolCall,
+    count,
+)
+from chatml._messages import plain_message, read_messages
 from chatml.budgets._budget import fit
 from chatml.budgets._draft import largest
 from chatml.budgets._dropping import DropOldest, Priority
 from chatml.budgets._fitted import DroppedMessage, Fitted
+from chatml.budgets._history import read_history
 from chatml.budgets._rewriting import Summarize, Truncate
 
 
@@ -274,6 +288,45 @@ def test_errors_of_counting_name_the_message() -> None:
     assert {one.index: one.tokens for one in fitted.dropped}[2] == 6
 
 
+@pytest.mark.parametrize("field", [{"role": "A b"}, {"name": "a b"}])
+def test_what_was_parsed_may_have_a_role_or_name_that_is_none(field: dict[str, str]) -> None:
+    message = plain_message(**{"role": "user", "content": "x", **field})
+    with pytest.raises(RenderError) as caught:
+        fit([Message("user", "x"), message], model="gpt-4o")
+    assert caught.value.where() == f"messages[1].{next(iter(field))}"
+
+
+ODD_CALLS = [
+    {"id": "a", "type": "function", "function": {"name": "get"}},
+    {"id": "a", "type": "function", "function": {"name": "get", "arguments": {}}},
+    {"id": None, "type": "function", "function": {"name": "get", "arguments": "{}"}},
+    {"id": "a", "type": "function", "function": {"name": "get", "arguments": "{}", "x": 1}},
+    {"id": "a", "function": {"name": "get", "arguments": "{}"}},
+    {"id": "a", "name": "get", "arguments": "{}"},
+    {"id": "a", "type": "custom", "function": {"name": "get", "arguments": "{}"}},
+    {"id": "a", "type": "function", "function": "get"},
+    {"id": 5, "type": "function", "function": {"name": "get", "arguments": "{}"}},
+    "get",
+    ToolCall("get"),
+]
+
+
+@pytest.mark.parametrize("call_", ODD_CALLS, ids=repr)
+@pytest.mark.parametrize("content", ["", None, 5, [{"type": "text", "text": "x"}]])
+def test_odd_calls_are_read_as_anywhere(call_: Any, content: Any) -> None:
+    given: Any = [{"role": "assistant", "content": content, "tool_calls": [CALL["tool_calls"][0], call_]}]
+    assert said_of(lambda: read_history(given).history[0]) == said_of(lambda: read_messages(given)[0])
+
+
+def said_of(read: Callable[[], Message]) -> Any:
+    """What was read, with what equality leaves out; or why it was not."""
+    try:
+        message = read()
+    except RenderError as error:
+        return str(error)
+    return message, [(one.id, one.type, one.extra) for one in message.tool_calls]
+
+
 # Groups
 
 
@@ -312,11 +365,21 @@ def test_ids_that_occur_twice_belong_to_the_nearest_call() -> None:
     assert groups_of(call("a"), result("a"), result("a"), USER) == [[0, 1], [2], [3]]
 
 
+def test_the_request_before_may_have_waited_for_results() -> None:
+    """Of a group with an answer in it, the request before had only the call."""
+    messages = [HELLO, CALL, ANSWER, RESULT, AGAIN]
+    fitted = fit(messages, model="gpt-4o")
+    assert groups_of(*map(Message.from_mapping, messages)) == [[0], [1, 2, 3], [4]]
+    assert fitted.stable_prefix == count([HELLO, CALL], model="gpt-4o") - 3
+
+
 def test_old_function_calls_are_calls() -> None:
     legacy = Message.from_mapping({"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}})
     answer = Message("function", "x", name="f")
     assert groups_of(USER, legacy, answer, USER) == [[0], [1, 2], [3]]
     assert groups_of(USER, answer) == [[0], [1]]
+    assert groups_of(legacy, Message("tool", "x"), answer, USER) == [[0, 1, 2], [3]]  # the second one is read as more
+    assert groups_of(legacy, Message("tool", "x"), USER, answer) == [[0, 1], [2], [3]]
 
 
 def test_a_call_that_is_spelled_in_text_has_results_too() -> None:
@@ -415,6 +478,7 @@ def test_there_may_have_been_no_request_before() -> None:
     assert fitted.kept == (0, 1, 2, 3, 4)
     tight = fit(messages, model="gpt-4o", max_tokens=20, start_on="assistant", pin=[3])
     assert (tight.kept, tight.stable_prefix) == ((3, 4), 0)
+    assert fit([AGAIN, ANSWER, AGAIN], model="gpt-4o", start_on="assistant").stable_prefix == 0
     assert fit([ANSWER, AGAIN], model="gpt-4o").stable_prefix == 0
 
 

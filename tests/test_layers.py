@@ -53,7 +53,7 @@ LAYERS = (
         "budgets",
     ),
     ("promptfiles",),
-    ("lint", "_format", "views"),
+    ("lint", "_format", "_convert", "views"),
     ("cli", "__main__"),
 )
 ORDER = [module for layer in LAYERS for module in layer]

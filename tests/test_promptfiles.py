@@ -44,7 +44,8 @@ def error_of(text: str, source: str = "a") -> str:
 
 def test_tables_are_the_modules() -> None:
     folder = Path(chatml.promptfiles.__file__).parent
-    helpers = {"__init__", "_document", "_forms", "_load", "_places", "_read"}
+    helpers = {"__init__", "_document", "_forms", "_load", "_places", "_read", "_load_yaml", "_yaml_places"}
+    helpers |= {"_front_matter", "_template", "_tags", "_jinja_tags", "_mustache_tags", "_other_tags"}
     modules = {path.stem for path in folder.glob("*.py")} - helpers
     found = set()
     for module in modules:
@@ -178,8 +179,7 @@ SENTENCES = {
     '{"messages": [], "model": 4}': "1:1: found a number as 'model', expected a string",
     '{"messages": [], "tool_choice": true}': "1:1: found a boolean as 'tool_choice', expected a string or an object",
     '{"messages": [], "response_format": ""}': "1:1: found a string as 'response_format', expected an object",
-    '{"messages": [], "system": "x"}': "1:1: found 'system' beside 'messages', which is how Anthropic writes requests;"
-    " that form is not read yet; write it as the first message, with the role system",
+    '{"messages": [], "system": 1}': "1:1: found a number as 'system', expected a string or a list of objects",
     '{"conversations": [], "system": 1}': "1:1: found a number as 'system', expected a string",
     '{"conversations": [], "tools": "[1"}': f"{NESTED} 3: {CUT}",
     r'{"conversations": [], "tools": "{\"a\":1,\"\\u0061\":2}"}': f"{NESTED} 8: the key 'a' occurs twice in one object",

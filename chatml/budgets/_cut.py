@@ -164,8 +164,6 @@ def _sentence_end(text: str, place: int) -> int:
 
 
 def _sentence_start(text: str, place: int) -> int:
-    if not place:
-        return 0
     for found in _SENTENCE_END.finditer(text, max(place - 2, 0), place + _WINDOW):
         following = _NOT_SPACE.search(text, found.end())
         if following and following.start() >= place:

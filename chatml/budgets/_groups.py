@@ -29,13 +29,15 @@ LEADING = ("system", "developer")
 class Groups:
     """The groups of a conversation, by number, oldest first.
 
-    `starts` has the index of the first message of each group, and behind them the number of messages. `orphans` are
+    `starts` has the index of the first message of each of the `size` groups, and behind them the number of messages;
+    what comes then is of messages that were added later. `orphans` are
     groups that are a result without its call; `unanswered` those with a call that lacks a result, but for the last
     group of all: its results may be still to come, and `answering` says so. `leading` are the indexes of system and
     developer messages, `last_user` that of the last user message.
     """
 
     starts: Sequence[int]
+    size: int
     orphans: frozenset[int]
     unanswered: frozenset[int]
     answering: bool
@@ -43,7 +45,7 @@ class Groups:
     last_user: int | None
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return self.size
 
     def members(self, group: int) -> range:
         """The indexes of the messages of a group."""
@@ -51,7 +53,7 @@ class Groups:
 
     def group_of(self, index: int) -> int:
         """The group of a message."""
-        return bisect_right(self.starts, index, 0, len(self)) - 1
+        return bisect_right(self.starts, index, 0, self.size) - 1
 
 
 class _Call:
@@ -87,11 +89,13 @@ class _Calls:
 
 
 class Grouper:
-    """Makes groups of messages that come one after the other; a message costs the same, however many there are."""
+    """Makes groups of messages that come one after the other; a message costs the same, however many there are.
+
+    `starts` is that of `Groups`, and is given to them as it is: what comes later only adds to it, or a new one is made.
+    """
 
     def __init__(self) -> None:
-        self.size = 0
-        self.starts: list[int] = []
+        self.starts: list[int] = [0]
         self.leading: list[int] = []
         self.last_user: int | None = None
         self._orphans: list[int] = []
@@ -101,14 +105,19 @@ class Grouper:
         self._nameless: list[_Calls] = []
         self._legacy: list[_Call] = []
         self._joinable = False  # whether a result without an id may belong to the message before it
+        self._is_shared = False  # whether there are groups that have `starts`
+
+    @property
+    def size(self) -> int:
+        """The number of messages."""
+        return self.starts[-1]
 
     def add(self, message: Message) -> int:
         """Add a message. Returns the index at which its group begins."""
         if message.role in RESULTS and not message.tool_calls:
             return self._add_result(message)
         index = self.size
-        self.starts.append(index)
-        self.size += 1
+        self.starts.append(index + 1)
         if message.tool_calls:
             self._add_calls(_Calls(index, message.tool_calls), message.tool_calls)
         if message.role == "user":
@@ -121,14 +130,12 @@ class Grouper:
     def add_plain(self, count: int, last_role: str) -> None:
         """Add messages that make no calls and are no results. `leading` and `last_user` stay as they are."""
         if count:
-            self.starts += range(self.size, self.size + count)
-            self.size += count
+            self.starts += range(self.size + 1, self.size + count + 1)
             self._joinable = last_role == "assistant"
 
     def add_answered(self, count: int) -> None:
         """Add a message with calls and all its results, which stand right behind it."""
-        self.starts.append(self.size)
-        self.size += count
+        self.starts.append(self.size + count)
         self._joinable = True
 
     def _add_calls(self, calls: _Calls, given: Sequence[ToolCall]) -> None:
@@ -151,15 +158,21 @@ class Grouper:
         elif self._joinable and message.tool_call_id is None:
             begin = index - 1
         if begin == index:
-            self.starts.append(index)
+            self.starts.append(index + 1)
             self._orphans.append(index)
         else:
-            del self.starts[bisect_right(self.starts, begin) :]
-            while self._orphans and self._orphans[-1] >= self.starts[-1]:
-                self._orphans.pop()  # it stands between a call and its result now
+            self._join(begin, index)
         self._joinable = begin != index
-        self.size += 1
-        return self.starts[-1]
+        return self.starts[-2]
+
+    def _join(self, begin: int, index: int) -> None:
+        """Let the group that holds the message at `begin` go on to that at `index`, which is the new one."""
+        if self._is_shared:
+            self.starts, self._is_shared = list(self.starts), False
+        del self.starts[bisect_right(self.starts, begin) :]
+        self.starts.append(index + 1)
+        while self._orphans and self._orphans[-1] >= self.starts[-2]:
+            self._orphans.pop()  # it stands between a call and its result now
 
     def _answer(self, call: _Call, *, closes: bool) -> None:
         calls = call.of
@@ -191,10 +204,12 @@ class Grouper:
 
     def groups(self) -> Groups:
         """The groups of all messages so far."""
-        last = len(self.starts) - 1
+        self._is_shared = True
+        last = len(self.starts) - 2
         without = {bisect_right(self.starts, where) - 1 for where in self._unanswered}
         return Groups(
-            starts=[*self.starts, self.size],
+            starts=self.starts,
+            size=last + 1,
             orphans=frozenset(bisect_right(self.starts, index) - 1 for index in self._orphans),
             unanswered=frozenset(without - {last}),
             answering=last in without,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
@@ -20,16 +21,20 @@ _ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 
 
 class History:
-    """Messages as they were given, and made to `Message` objects: None where a plain mapping is yet to be read."""
+    """Messages as they were given, and made to `Message` objects: None where a plain mapping is yet to be read.
 
-    __slots__ = ("given", "made")
+    Both may go on behind `size` messages, with those that were added later.
+    """
 
-    def __init__(self, given: Sequence[MessageLike], made: list[Message | None]) -> None:
+    __slots__ = ("given", "made", "size")
+
+    def __init__(self, given: Sequence[MessageLike], made: list[Message | None], size: int | None = None) -> None:
         self.given = given
         self.made = made
+        self.size = len(given) if size is None else size
 
     def __len__(self) -> int:
-        return len(self.given)
+        return self.size
 
     def __iter__(self) -> Iterator[Message]:
         return map(self.__getitem__, range(len(self)))
@@ -56,8 +61,9 @@ class History:
 
     def read(self) -> Read:
         """The history with what is read of each message."""
-        callers = [index for index, message in enumerate(self.made) if message is not None and message.tool_calls]
-        return Read(self, list(map(self.role, range(len(self)))), callers)
+        messages = enumerate(islice(self.made, self.size))
+        callers = [index for index, message in messages if message is not None and message.tool_calls]
+        return Read(self, list(map(self.role, range(self.size))), callers)
 
 
 class Read(NamedTuple):

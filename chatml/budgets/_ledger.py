@@ -27,7 +27,7 @@ def adds_up(meter: Meter) -> bool:
 
 
 class Ledger:
-    """The costs of a history: `costs` has one number per message, or `UNKNOWN`.
+    """The costs of a history: `costs` has one number per message, or `UNKNOWN`; it may go on behind the history.
 
     `pinned` are the groups that are never dropped, in order, each with why. `wished` are the messages that the caller
     wants to be kept. `adds_up` says whether messages have costs at all: else only whole requests can be counted.
@@ -96,13 +96,13 @@ class Ledger:
 
     def with_changes(self, changes: Mapping[int, Message]) -> Ledger:
         """The same history with some messages in the place of others; what that does not touch is not counted again."""
-        made = list(self.history.made)
-        costs = list(self.costs)
+        made = self.history.made[: len(self.history)]
+        costs = self.costs[: len(self.history)]
         for index, message in changes.items():
             made[index] = message
             for member in self.groups.members(self.groups.group_of(index)):
                 costs[member] = UNKNOWN
-        return Ledger(self.meter, History(self.history.given, made), self.groups, self.wished, costs)
+        return Ledger(self.meter, History(self.history.given, made, len(made)), self.groups, self.wished, costs)
 
 
 @contextmanager

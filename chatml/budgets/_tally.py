@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import cast
 
 from chatml._messages import Message, MessageLike
 from chatml._meter import Meter
@@ -13,7 +14,10 @@ from chatml.budgets._ledger import UNKNOWN, Ledger, adds_up, naming
 
 
 class Tally:
-    """The messages `given`, the same `made` to objects, and what they cost: `tokens` is what `count` gives."""
+    """The messages `given`, the same `made` to objects, and what they cost: `tokens` is what `count` gives.
+
+    These lists only grow, where they do not give way to new ones: so a ledger can have them as they are.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
@@ -23,6 +27,7 @@ class Tally:
         self.grouper = Grouper()
         self.turns = 0
         self._adds_up = adds_up(meter)
+        self._is_shared = False  # whether a ledger has `costs`
         self._base = meter.base(())
         self._sum = 0
 
@@ -33,8 +38,10 @@ class Tally:
 
     def ledger(self, wished: Sequence[int]) -> Ledger:
         """What `fit` needs to know; later changes do not show in it."""
-        history = History(tuple(self.given), list(self.made))
-        ledger = Ledger(self.meter, history, self.grouper.groups(), wished, list(self.costs))
+        history = History(self.given, cast("list[Message | None]", self.made), len(self.made))
+        self._is_shared = self._adds_up  # else there are no costs, and a ledger may fill some in
+        costs = self.costs if self._is_shared else list(self.costs)
+        ledger = Ledger(self.meter, history, self.grouper.groups(), wished, costs)
         ledger.bases[self.made[0].role if self.made else ""] = self._base
         return ledger
 
@@ -75,6 +82,8 @@ class Tally:
         with naming(range(begin, len(self.made))):
             costs = self.meter.costs(made)
         self._sum += sum(costs) - sum(self.costs[begin:])
+        if self._is_shared and begin < len(self.costs):
+            self.costs, self._is_shared = list(self.costs), False
         self.costs[begin:] = costs
         if is_new:
             self._base = self._count_base()
@@ -100,10 +109,9 @@ class Tally:
         """Messages in the place of the one at `index`; groups that are the same as before are not counted again."""
         other, shift = type(self)(self.meter), len(made) - 1
         costs = [*self.costs[:index], *[UNKNOWN] * len(made), *self.costs[index + 1 :]]
-        starts = [*self.grouper.starts, self.grouper.size]
         same = {
             (start, end) if end <= index else (start + shift, end + shift)
-            for start, end in pairwise(starts)
+            for start, end in pairwise(self.grouper.starts)
             if not start <= index < end
         }
         all_given = [*self.given[:index], *given, *self.given[index + 1 :]]

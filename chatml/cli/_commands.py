@@ -10,9 +10,13 @@ COMMANDS = {
     "fit": ("chatml.cli.fit", "cut conversations to a budget of tokens"),
     "inspect": ("chatml.cli.inspect", "show messages, markers, tokens and the context window"),
     "sanitize": ("chatml.cli.sanitize", "escape, unescape or scan untrusted text"),
+    "lint": ("chatml.cli.lint", "check prompt files: structure, roles, tokens, tools, training data"),
+    "fmt": ("chatml.cli.fmt", "write prompt files in canonical form"),
+    "convert": ("chatml.cli.convert", "write conversations in another form of file"),
     "dialects": ("chatml.cli.dialects", "list the dialects"),
     "models": ("chatml.cli.models", "list what is known about models"),
-    "explain": ("chatml.cli.explain", "tell all about a model or a dialect"),
+    "explain": ("chatml.cli.explain", "tell all about a model, a dialect or a lint rule"),
+    "completions": ("chatml.cli.completions", "write completion for bash, zsh or fish"),
 }
 
 _HELP = """\
@@ -35,4 +39,4 @@ exit status: 0 success; 1 findings; 2 an error in the usage, in a file, or in ch
 
 def help_text() -> str:
     """What `chatml --help` prints; argparse is not needed for it."""
-    return _HELP.format(commands="".join(f"  {name:<10} {line}\n" for name, (_, line) in COMMANDS.items()))
+    return _HELP.format(commands="".join(f"  {name:<11} {line}\n" for name, (_, line) in COMMANDS.items()))

@@ -4,7 +4,8 @@ A named file may be anything that is a regular file, a link to one too. A named 
 searched to its bottom, and nothing outside of it is opened:
 
 - An entry whose name begins with a dot is passed over with all that is in it: .git, node_modules/.bin.
-- A regular file is read if its name ends as that of a prompt does: .json, .jsonl, .chatml, .txt, .prompt.
+- A regular file is read if its name ends as that of a prompt does: .json, .jsonl, .chatml, .txt, .prompt, .prompty,
+  .prompt.yml, .prompt.yaml.
 - What has such a name and is no regular file (a FIFO, a socket, a device) is an error.
 - A link is not followed. One that stays in the folder is passed over: what it leads to is found by its own name. One
   that leads out is an error if it has such a name or leads to a folder; so is one of such a name that leads nowhere.
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = "-"
 _LARGEST = 512 * 2**20  # bytes of a file, whatever is in it: as much as OpenAI takes for one fine-tuning file
-_SUFFIXES = (".json", ".jsonl", ".chatml", ".txt", ".prompt")
+_SUFFIXES = (".json", ".jsonl", ".chatml", ".txt", ".prompt", ".prompty", ".prompt.yml", ".prompt.yaml")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 _WIDEST = 4  # bytes of a character in UTF-8
@@ -62,6 +63,19 @@ def read_text(path: str, *, most: int, check: Callable[[str], None], follow: boo
     return _decode(data, name), data.startswith(_BOM)
 
 
+def read_pieces(path: str, *, size: int, follow: bool = True) -> Iterator[bytes]:
+    """The bytes of a file, or of standard input for "-", in pieces of `size` of which only the last may have less.
+
+    Nothing is held but a piece, so that a file of 512 MiB can be read. Raises `FileError` as `read_text` does.
+    """
+    read = 0
+    with opened(path, follow) as file:
+        while piece := file.read(size):
+            read += len(piece)
+            _check_size(shown_name(path), read)
+            yield piece
+
+
 def shown_name(path: str) -> str:
     """What a file is called in output."""
     return "<stdin>" if path == STANDARD_INPUT else path or "''"
@@ -77,17 +91,20 @@ def is_folder(path: str) -> bool:
     return path != STANDARD_INPUT and os.path.isdir(path)
 
 
-def files_in(folder: str) -> Iterator[str | FileError]:
+def files_in(
+    folder: str, *, suffixes: tuple[str, ...] = _SUFFIXES, skip: Callable[[str, bool], bool] = lambda *_: False
+) -> Iterator[str | FileError]:
     """The files in a folder that may be prompts, sorted by name, and in their places errors about what may not be read.
 
-    The rules are those of this module. Raises `FileError` when there is neither.
+    The rules are those of this module. Names end in one of `suffixes`; `skip` says of a path, and of whether it is a
+    folder, that it is to be passed over with all that is in it. Raises `FileError` when there is neither.
     """
     found = False
-    for one in _walk(folder):
+    for one in _walk(_Search(folder, _as_root(folder), suffixes, skip)):
         found = True
         yield one
     if not found:
-        names = f"{', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}"
+        names = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
         hint = "files of other names can be given one by one"
         raise FileError(f"the folder holds no file that ends in {names}", path=folder, hint=hint)
 
@@ -99,25 +116,33 @@ class _Folder(NamedTuple):
     follow: bool
 
 
-def _walk(folder: str) -> Iterator[str | FileError]:
-    """What is found below `folder`, sorted by name. A stack, because folders nest deeply."""
-    root = _as_root(folder)
-    waiting: list[str | FileError | _Folder] = [_Folder(folder, follow=True)]
+class _Search(NamedTuple):
+    """What is searched: a folder, its true name, and what is looked for in it."""
+
+    folder: str
+    root: str
+    suffixes: tuple[str, ...]
+    skip: Callable[[str, bool], bool]
+
+
+def _walk(search: _Search) -> Iterator[str | FileError]:
+    """What is found below the folder, sorted by name. A stack, because folders nest deeply."""
+    waiting: list[str | FileError | _Folder] = [_Folder(search.folder, follow=True)]
     while waiting:
         found = waiting.pop()
         if isinstance(found, _Folder):
-            waiting += _entries(found, root)
+            waiting += _entries(found, search)
         else:
             yield found
 
 
-def _entries(folder: _Folder, root: str) -> list[str | FileError | _Folder]:
+def _entries(folder: _Folder, search: _Search) -> list[str | FileError | _Folder]:
     """What is to be looked at in a folder, the last one first."""
     try:
         names = sorted(_names(folder), reverse=True)
     except FileError as error:
         return [error]
-    found = (_look_at(os.path.join(folder.path, name), root) for name in names if not name.startswith("."))
+    found = (_look_at(os.path.join(folder.path, name), search) for name in names if not name.startswith("."))
     return [one for one in found if one is not None]
 
 
@@ -136,17 +161,17 @@ def _listed(folder: str | int, path: str) -> list[str]:
         return [entry.name for entry in listing]
 
 
-def _look_at(path: str, root: str) -> str | FileError | _Folder | None:
+def _look_at(path: str, search: _Search) -> str | FileError | _Folder | None:
     """What the entry `path` is: a file to read, an error, a folder to search, or None for what is passed over."""
-    is_named = path.lower().endswith(_SUFFIXES)
+    is_named = path.lower().endswith(search.suffixes)
     try:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION:
-            if is_named or os.path.isdir(path):
-                _check_link(path, root)
+            if (is_named or os.path.isdir(path)) and not search.skip(path, False):
+                _check_link(path, search.root)
         elif stat.S_ISDIR(status.st_mode):
-            return _Folder(path, follow=False)
-        elif is_named:
+            return None if search.skip(path, True) else _Folder(path, follow=False)
+        elif is_named and not search.skip(path, False):
             _check_kind(path, status)
             return path
     except FileNotFoundError:  # it was removed since the folder was listed

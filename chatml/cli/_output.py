@@ -43,6 +43,11 @@ def write_command(command: Command) -> None:
     _guarded(f"{command}\n")
 
 
+def write_commands(text: str) -> None:
+    """Write text whose workflow commands are our own to standard output; what made it has kept others out."""
+    _guarded(text)
+
+
 def write_data(text: str) -> None:
     """Write text that has to be exact to standard output. A terminal gets it harmless instead.
 

@@ -26,6 +26,11 @@ _FORMATS = {
     "messages": "a list of messages",
     "request": "a request: an object with messages",
     "sharegpt": "ShareGPT: an object with conversations",
+    "anthropic": "a request to the Messages API of Anthropic",
+    "github-models": "a prompt of GitHub Models",
+    "prompty": "Prompty",
+    "dotprompt": "Dotprompt",
+    "modelfile": "a Modelfile of Ollama",
 }
 _CONTAINERS = {"jsonl": ", on line {line} of JSONL", "array": ", on line {line} of a JSON array"}
 _SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "blue"}

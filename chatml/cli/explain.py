@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from chatml.cli._explained import Explained, Unknown
 
 DESCRIPTION = """\
-Tell all about a model or a dialect.
+Tell all about a model, a dialect or a rule of the linter.
 
 Of a model: how its name was read, its encoding and wire format, its window and other limits, what images and tokens
 cost as far as it is known, and how far a count can be trusted. Of a dialect: every way in which it differs from others.
+Of a rule: what it looks for and why, how to mend what it finds, its options and examples.
 
 With --format json, every field."""
 
 # what the error calls them -> the module that knows them; the first that knows the name tells
-_KINDS = {"models": "chatml.cli._explain_model", "dialects": "chatml.cli._explain_dialect"}
+_KINDS = {
+    "models": "chatml.cli._explain_model",
+    "dialects": "chatml.cli._explain_dialect",
+    "rules": "chatml.cli._explain_rule",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("name", metavar="NAME", help="a model in any spelling that is understood, or a dialect")
+    parser.add_argument("name", metavar="NAME", help="a model in any spelling, a dialect, or a rule by code or name")
     add_options(parser, "--models", "--format", "--color")
 
 
@@ -61,7 +66,8 @@ def _find(arguments: Namespace) -> Explained:
 
 def _unknown(name: str, nearest: dict[str, tuple[str, ...]]) -> ChatMLError:
     from chatml._errors import ConfigError, shown
+    from chatml.cli._commands import COMMANDS
 
     near = "".join(f", the nearest {kind} are {', '.join(names)}" for kind, names in nearest.items() if names)
-    commands = " and ".join(f"`chatml {kind}`" for kind in nearest)
+    commands = " and ".join(f"`chatml {kind}`" for kind in nearest if kind in COMMANDS)
     return ConfigError(f"unknown name {shown(name)}{near}", hint=f"{commands} list all names")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chatml._errors import ParseError
 from chatml.promptfiles._places import Path, Places
+from chatml.promptfiles._template import Template, Variables
 
 NO_PROMPT = "no-prompt"  # code of the ParseError for JSON that is well formed and holds no conversation
 EMPTY = "empty-file"  # code of the ParseError for a text of which nothing is left but white space
@@ -25,7 +26,10 @@ class Document(NamedTuple):
 
     `value` is what the file holds for it, in JSON the whole value; `places` say where its parts stand. `pointer` leads
     from the file to the value, `root` from the value to the list of messages; `elsewhere` to the leading messages that
-    do not stand in that list.
+    do not stand in that list. `paths` lead to all messages, in formats that keep them otherwise.
+
+    `templates` are the parts of the file that an engine renders, `variables` what it says of their inputs. With
+    `is_template` there is nothing but these, and no conversation before they are rendered; `text` is then the template.
     """
 
     format: str
@@ -39,9 +43,15 @@ class Document(NamedTuple):
     pointer: Path = ()
     root: Path = ()
     elsewhere: tuple[Path, ...] = ()
+    paths: tuple[Path, ...] = ()
+    templates: tuple[Template, ...] = ()
+    variables: Variables | None = None
+    is_template: bool = False
 
     def path_of(self, message: int) -> Path:
         """The path that leads from `value` to a message."""
+        if self.paths:
+            return self.paths[message]
         if message < len(self.elsewhere):
             return self.elsewhere[message]
         return (*self.root, message - len(self.elsewhere))
@@ -51,20 +61,23 @@ class Form(NamedTuple):
     """A shape of JSON that holds one conversation.
 
     `claims` tells it by the keys, `read` makes the document and raises `ParseError`, without a place, for what is in
-    those keys.
+    those keys. With `key` an object is read, too, when somebody says that it is in this form.
     """
 
     name: str
     claims: Callable[[Any], bool]
     read: Callable[[Any], Document]
+    key: str = ""
 
 
 class Format(NamedTuple):
     """A kind of text.
 
-    `likeness` is 0 when a text cannot be of this kind, 1 when it can, 2 when it can hardly be another; `suffixes`
-    decide between equals. `read` takes the text and the name of its file. `by_line` is whether each line is a document
-    of its own, so that the limit of size is one for lines.
+    `likeness` is 0 when a text cannot be of this kind, 1 when it can, 2 when it can hardly be another; `suffixes`, ends
+    of the names of files, decide between equals, and so do `common` ones, which too many files have to search folders
+    for them. `needs_name`: a text that only can be of this kind is not, unless its
+    name says so. `read` takes the text and the name of its file. `by_line` is whether each line is a document of its
+    own, so that the limit of size is one for lines.
     """
 
     name: str
@@ -72,6 +85,12 @@ class Format(NamedTuple):
     likeness: Callable[[str], int]
     read: Callable[[str, str], list[Document]]
     by_line: bool = False
+    needs_name: bool = False
+    common: tuple[str, ...] = ()
+
+    def is_named(self, source: str) -> bool:
+        """Whether the name of a file is one of this format."""
+        return source.lower().endswith((*self.suffixes, *self.common))
 
 
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}

@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from chatml._errors import ParseError
+from chatml.promptfiles._anthropic import ANTHROPIC
 from chatml.promptfiles._document import NO_PROMPT, Document, Form, kind_of
+from chatml.promptfiles._github import GITHUB
+from chatml.promptfiles._jinja import TOKENIZER_CONFIG
 from chatml.promptfiles._messages import MESSAGES
 from chatml.promptfiles._request import REQUEST
 from chatml.promptfiles._sharegpt import SHAREGPT
+from chatml.promptfiles._template_files import LANGCHAIN, SEMANTIC_KERNEL
 
-FORMS: tuple[Form, ...] = (MESSAGES, REQUEST, SHAREGPT)
+# the first one that claims a value reads it
+FORMS: tuple[Form, ...] = (
+    ANTHROPIC,
+    MESSAGES,
+    GITHUB,
+    REQUEST,
+    SHAREGPT,
+    TOKENIZER_CONFIG,
+    LANGCHAIN,
+    SEMANTIC_KERNEL,
+)
 
 _KEYS_SHOWN = 5
 
@@ -20,9 +34,15 @@ def is_conversation(value: object) -> bool:
     return isinstance(value, dict) and any(form.claims(value) for form in FORMS)
 
 
-def to_document(value: Any, source: str, line: int = 1) -> Document:
-    """Read a JSON value in the first form that claims it. Raises `ParseError`, with code `NO_PROMPT` if none does."""
-    form = next((form for form in FORMS if form.claims(value)), None)
+def to_document(value: Any, source: str, line: int = 1, *, form: Form | None = None) -> Document:
+    """Read a JSON value in a form, by default the first one that claims it.
+
+    Raises `ParseError`, with code `NO_PROMPT` if none does, or the one that was asked for cannot.
+    """
+    if form is None:
+        form = next((form for form in FORMS if form.claims(value)), None)
+    elif not (form.claims(value) or (form.key and isinstance(value, dict) and form.key in value)):
+        form = None
     try:
         if form is None:
             expected = "a list of messages, or an object with 'messages' or 'conversations'"

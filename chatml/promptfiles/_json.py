@@ -12,6 +12,7 @@ from chatml.promptfiles._load import load_json
 from chatml.promptfiles._places import JsonPlaces
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
+_TAGS = ("{%", "{{", "{#")  # a template begins like this, and no JSON
 
 
 def _skip_space(text: str, position: int = 0) -> int:
@@ -20,7 +21,8 @@ def _skip_space(text: str, position: int = 0) -> int:
 
 
 def _likeness(text: str) -> int:
-    return int(text[_skip_space(text) :][:1] in ("{", "["))
+    start = _skip_space(text)
+    return int(text.startswith(("{", "["), start) and not text.startswith(_TAGS, start))
 
 
 def _read(text: str, source: str) -> list[Document]:

@@ -11,11 +11,11 @@ from chatml.promptfiles._load import load_json
 from chatml.promptfiles._places import JsonPlaces
 
 # a value that ends where its line ends, and behind it a line that begins another
-_TWO_LINES = re.compile(r"\s*+[\[{][^\n]*[\]}][ \t\r]*\n\s*+[\[{]")
+_TWO_LINES = re.compile(r"\s*+(?:\[|\{(?![%{#]))[^\n]*[\]}][ \t\r]*\n\s*+(?:\[|\{(?![%{#]))")
 
 
 def _likeness(text: str) -> int:
-    return 2 if _TWO_LINES.match(text) else JSON.likeness(text)
+    return 2 if "\n" in text and _TWO_LINES.match(text) else JSON.likeness(text)
 
 
 def _read(text: str, source: str) -> list[Document]:

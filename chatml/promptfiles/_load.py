@@ -56,6 +56,16 @@ def load_json(text: str, source: str, first_line: int = 1, offset: int = 0) -> A
     raise ParseError(problem, source=source, code="json", start=start, end=start, line=line, column=column)
 
 
+def check_text(text: str, source: str) -> None:
+    """Raise `ParseError` for a text that holds half of a surrogate pair, which no text of a file does."""
+    if text.isascii() or _is_utf8(text):
+        return
+    start = next(index for index, character in enumerate(text) if "\ud800" <= character <= "\udfff")
+    line, column = LineIndex(text).position(start)
+    problem = f"found the lone surrogate \\u{ord(text[start]):04x}, which is no character"
+    raise ParseError(problem, source=source, code="text", start=start, end=start, line=line, column=column)
+
+
 def _syntax_problem(error: json.JSONDecodeError, text: str) -> str:
     what = _PROBLEMS.get(error.msg, error.msg[:1].lower() + error.msg[1:])
     found = ascii(text[error.pos]) if error.pos < len(text) else "the end of the text"

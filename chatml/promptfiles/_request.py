@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatml._errors import ParseError
 from chatml.promptfiles._document import Document, Form, read_list, read_request
+from chatml.promptfiles._sharegpt import read_tools
 
 
 def _claims(value: Any) -> bool:
@@ -13,11 +13,9 @@ def _claims(value: Any) -> bool:
 
 
 def _read(value: Any) -> Document:
-    if "system" in value:  # left out, it would be missing from every string and every count
-        problem = "found 'system' beside 'messages', which is how Anthropic writes requests; that form is not read yet"
-        raise ParseError(problem, hint="write it as the first message, with the role system")
+    request = {**value, "tools": read_tools(value["tools"])} if isinstance(value.get("tools"), str) else value
     return Document(
-        "request", messages=tuple(read_list(value, "messages")), request=read_request(value), root=("messages",)
+        "request", messages=tuple(read_list(value, "messages")), request=read_request(request), root=("messages",)
     )
 
 

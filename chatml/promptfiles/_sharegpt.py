@@ -20,13 +20,13 @@ def _read(value: Any) -> Document:
         raise ParseError(f"found {kind_of(system)} as 'system', expected a string")
     if system:
         messages = [{"from": "system", "value": system}, *messages]
-    tools = _tools(value.get("tools"))
+    tools = read_tools(value.get("tools"))
     request = read_request({**value, "tools": tools})
     elsewhere = (("system",),) if system else ()
     return Document("sharegpt", messages=tuple(messages), request=request, root=("conversations",), elsewhere=elsewhere)
 
 
-def _tools(tools: Any) -> Any:
+def read_tools(tools: Any) -> Any:
     """LLaMA-Factory writes tools as the text of a JSON list."""
     if not isinstance(tools, str):
         return tools

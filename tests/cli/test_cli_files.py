@@ -442,7 +442,8 @@ def test_an_entry_that_is_removed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_folder_without_prompts(run: Run, write: Write) -> None:
     write("folder/notes.md", "x")
-    problem = "folder: the folder holds no file that ends in .json, .jsonl, .chatml, .txt or .prompt"
+    names = ".json, .jsonl, .chatml, .txt, .prompt, .prompty, .prompt.yml or .prompt.yaml"
+    problem = f"folder: the folder holds no file that ends in {names}"
     assert run("count", "folder") == failure(f"{problem}; files of other names can be given one by one")
 
 

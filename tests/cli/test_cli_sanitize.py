@@ -368,8 +368,8 @@ def test_scan_goes_on_behind_a_fault(tmp_path: Path, write: Write) -> None:
         " it as UTF-8",
         f"chatml: error: folder/e.json: this is a link that leads out of the folder, to {outside}; links are not"
         " followed: name what it leads to",
-        "chatml: error: empty: the folder holds no file that ends in .json, .jsonl, .chatml, .txt or .prompt; files of"
-        " other names can be given one by one",
+        "chatml: error: empty: the folder holds no file that ends in .json, .jsonl, .chatml, .txt, .prompt, .prompty,"
+        " .prompt.yml or .prompt.yaml; files of other names can be given one by one",
     ]
     lines = [line for line in result.out.splitlines() if not line.startswith(" ")]
     assert [line.partition(", ")[0] for line in lines] == [

@@ -249,7 +249,7 @@ def test_nothing_is_dropped_that_would_have_fitted(
         check_order(meter, messages, limit, STRATEGIES[strategy], orders[strategy], wished)
 
 
-@settings(max_examples=max(settings().max_examples // 10, 20))  # each looks at some hundred budgets
+@settings(max_examples=max(settings().max_examples // 25, 20))  # each looks at some hundred budgets
 @given(well_formed())
 def test_every_budget_from_nothing_to_all(messages: Sequence[Any]) -> None:
     meter = WordMeter()

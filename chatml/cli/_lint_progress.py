@@ -1,0 +1,42 @@
+"""How far a long run is, in one line of a terminal that is gone when it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+_AFTER, _EVERY = 1.0, 0.1  # seconds
+
+
+class Progress:
+    """Says on standard error what is done. Nothing is said unless that is a terminal and the run takes a second."""
+
+    def __init__(self) -> None:
+        self._is_shown = sys.stderr is not None and sys.stderr.isatty()
+        self._next = time.monotonic() + _AFTER
+        self._has_written = False
+        self._files = self._size = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._has_written:
+            self._write("\r\x1b[K")
+
+    def add(self, size: int, is_end: bool) -> None:
+        """Count characters that were checked; `is_end`: they were the last of a file."""
+        self._size += size
+        self._files += is_end
+        if self._is_shown and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY
+            self._has_written = True
+            files = f"{self._files:,} file{'' if self._files == 1 else 's'}"
+            self._write(f"\r\x1b[K{files}, {self._size / 1e6:,.1f} million characters checked")
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError):  # whoever looked has gone: that is no reason to stop
+            self._is_shown = False

@@ -1,0 +1,66 @@
+"""CML001."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chatml.lint._rule import Change, Context, Example, Finding, Fix, Rule, Span
+from chatml.lint.rules._contents import WHITE
+
+
+class UnclosedMessage(Rule):
+    """A message is not closed: the next one begins, or the text ends.
+
+    ## Why is this bad?
+    The model reads both as one message: the second role is text of the first. A missing end marker is the most common
+    fault of hand-written prompts. Where the text ends, the model goes on writing what the user says.
+
+    ## Use instead
+    Close every message with the end marker. Only an assistant's may stay open at the end, as a generation prompt or a
+    prefill.
+
+    ## Fix
+    Unsafe: the end marker is put behind the text of the message. What the model sees changes, that is the point.
+    """
+
+    code, name = "CML001", "unclosed-message"
+    fix = "unsafe"
+    formats = frozenset({"chatml"})
+    source = "found in published prompts: the-crypt-keeper/can-ai-code, prompts/dolphin.txt"
+    examples = (
+        Example(
+            bad="<|im_start|>user\nhi<|im_start|>assistant\n",
+            fixed="<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        Example(
+            bad="<|im_start|>user\nhi\n<|im_start|>assistant\n",
+            fixed="<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        Example(bad="<|im_start|>user\nhi", fixed="<|im_start|>user\nhi<|im_end|>\n"),
+        Example(good="<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"),
+        Example(good="<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nSure, "),
+    )
+
+    def check(self, context: Context) -> Iterator[Finding]:
+        """Report what the parser found open."""
+        for problem in context.problems:
+            if problem.code == "unclosed-message":
+                yield Finding(problem.message, Span(problem.start, problem.end), _fix(context, problem.message_index))
+            elif problem.code == "open-message":
+                turn = context.turns[-1]
+                if turn.role != "assistant":
+                    message = f"message {turn.number} ({turn.role}) is not closed before the text ends"
+                    yield Finding(message, Span(problem.start, problem.end), _fix(context, turn.number))
+
+
+def _fix(context: Context, message: int | None) -> Fix | None:
+    pieces = [(start, start + len(text), kind) for kind, text, start, one in context.markers if one == message]
+    if message is None or not pieces:
+        return None
+    start, end, kind = pieces[-1]
+    if kind in ("role", "name"):  # the header has no end: FMT003 puts it there first
+        return None
+    text = context.text[start:end]
+    kept = start + len(text.rstrip(WHITE)) if kind == "content" else end
+    closing = context.dialect.content_end + context.dialect.end + context.dialect.separator
+    return Fix("Close the message", (Change(Span(kept, end), closing),))
