@@ -621,7 +621,9 @@ def check_document(document: promptfiles.Document, body: str) -> None:
     line = body.split("\n")[document.line - 1] if document.container == "jsonl" else None
     if line is not None:
         (alone,) = promptfiles.read_documents(line, source="a.jsonl")
-        assert alone._replace(line=document.line) == document, "a line is read as if it stood alone"
+        assert alone._replace(line=document.line, places=document.places) == document, (
+            "a line is read as if it stood alone"
+        )
     json.dumps(document.messages, allow_nan=False)
     attempt(Prompt.from_messages, document.messages, lossy=True)
     attempt(chatml.measure, document.messages, model="gpt-4o", tools=document.request.get("tools"))

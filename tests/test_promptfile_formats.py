@@ -443,7 +443,7 @@ SENTENCES = {
     "a: b: c": f"1:5: {BAD} mapping values are not allowed here",
     "a:\n\tb: 1": f"2:1: {BAD} found character '\\t' that cannot start any token",
     "a: &x 1\nb: *x": "2:4: found the alias *x, expected the value itself",
-    "a: !!python/object:os.system x": "1:4: found the tag tag:yaml.org,2002:python/object:os.system, expected a value"
+    "a: !!python/object:os.system x": "1:4: found the tag 'tag:yaml.org,2002:python/object:os.system', expected a value"
     " without one",
     "a: 1\nb: 2\na: 3": "3:1: the key 'a' occurs twice in one object",
     "a: {{x}}": "1:5: found an object as a key, expected a string (text with braces needs quotes)",

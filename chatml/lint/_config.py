@@ -176,9 +176,9 @@ class _Reader:
         return {pattern: self.names(f"{key}.{pattern}", names) for pattern, names in value.items()}
 
     def formats(self, key: str, value: Any) -> dict[str, str]:
-        from chatml.promptfiles import FORMATS
+        from chatml.promptfiles import FORMATS, FORMS
 
-        return self._words(key, value, [form.name for form in FORMATS])
+        return self._words(key, value, [form.name for form in (*FORMATS, *FORMS)])
 
     def kinds(self, key: str, value: Any) -> dict[str, str]:
         return self._words(key, value, ["prompt", "training", "template"])

@@ -9,12 +9,12 @@ from typing import Any
 from chatml.promptfiles._document import Document, Format
 from chatml.promptfiles._front_matter import FrontPlaces, body_start, has_front, read_front, trimmed
 from chatml.promptfiles._places import Path
+from chatml.promptfiles._tags import Finder
 from chatml.promptfiles._template import Template, Variables
 
 _MARKER = re.compile(
-    r"(?P<comment>\{\{~?!--.*?--~?\}\}|\{\{~?![^}]*\}\})"
-    r"|\{\{~?\s*#?role\s+(?P<quote>[\"'])(?P<role>[a-z]+)(?P=quote)\s*~?\}\}|\{\{~?\s*/role\s*~?\}\}",
-    re.DOTALL,
+    r"(?P<comment>\{\{~?!(?:--)?)"
+    r"|\{\{~?\s*+#?role\s++(?P<quote>[\"'])(?P<role>[a-z]+)(?P=quote)\s*+~?\}\}|\{\{~?\s*+/role\s*+~?\}\}"
 )
 _ROLE = re.compile(r"\{\{~?\s*#?role\s+[\"']")
 _NAMES = {"model": "assistant"}  # as it is called elsewhere
@@ -50,20 +50,41 @@ def _read(text: str, source: str) -> list[Document]:
 def _parts(text: str, start: int) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
     """The role of each message, and the spans of its role and its content; what comes first is the user's."""
     name, role = "user", (start, start)
-    for found in [*_MARKER.finditer(text, start), None]:
-        if found and found["comment"]:
-            continue
+    comments: list[tuple[int, int]] = []
+    for found in _markers(text, start, comments):
         first, last = trimmed(text, start, found.start() if found else len(text))
-        if first < last and not _is_comment(text[first:last]):
+        if first < last and not _are_all(comments, text, first, last):
             yield name, role, (first, last)
         if found:
+            comments.clear()
             start = found.end()
             name, role = (found["role"], found.span("role")) if found["role"] else ("user", (start, start))
             name = _NAMES.get(name, name)
 
 
-def _is_comment(text: str) -> bool:
-    return "{{" in text and not _MARKER.sub("", text).strip()
+def _markers(text: str, position: int, comments: list[tuple[int, int]]) -> Iterator[re.Match[str] | None]:
+    """The markers that stand in no comment, and None for the end of the text; `comments` are those before each."""
+    finder = Finder(text)
+    while (found := _MARKER.search(text, position)) is not None:
+        position = found.end()
+        if found["comment"]:
+            closing = "--}}" if found["comment"].endswith("--") else "}}"
+            end = finder.find(closing, position)
+            if end >= 0:
+                position = end + len(closing)
+                comments.append((found.start(), position))
+        else:
+            yield found
+    yield None
+
+
+def _are_all(comments: list[tuple[int, int]], text: str, start: int, end: int) -> bool:
+    """Whether there is nothing but comments in a span."""
+    for first, last in comments:
+        if text[start:first].strip():
+            return False
+        start = max(start, last)
+    return not text[start:end].strip()
 
 
 def _variables(declared: Any) -> Variables | None:

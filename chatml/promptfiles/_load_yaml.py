@@ -114,7 +114,7 @@ def _loader() -> Any:
             if isinstance(event, yaml.AliasEvent):
                 raise _RefusedError(f"found the alias *{event.anchor}, expected the value itself", where)
             if getattr(event, "tag", None) is not None:
-                raise _RefusedError(f"found the tag {ascii(event.tag)[1:-1]}, expected a value without one", where)
+                raise _RefusedError(f"found the tag {event.tag[:80]!a}, expected a value without one", where)
             if isinstance(event, yaml.CollectionStartEvent) and self.depth == _DEEPEST:
                 raise _RefusedError(f"the YAML is nested more than {_DEEPEST} levels deep", where)
             self.depth += 1

@@ -19,7 +19,7 @@ _MESSAGE = re.compile(r"(?P<role>[A-Za-z]+)[ \t]+(?P<content>.*)", re.DOTALL)
 _QUOTED = re.compile(r"\A(?:\"\"\"(?P<long>.*?)(?:\"\"\"|\Z)|\"(?P<short>[^\"]*)\")", re.DOTALL)
 _FIRST = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*+[ \t]*FROM[ \t]+\S", re.IGNORECASE)
 _SECOND = re.compile(r"^(?:PARAMETER|TEMPLATE|SYSTEM|MESSAGE|ADAPTER|LICENSE)[ \t]", re.MULTILINE)
-_GO = re.compile(r"\{\{-?\s*(?:range|if|with)\s+[^}]*[.$]\w")
+_GO = re.compile(r"\{\{-?\s*(?:range|if|with)\s+[^{}\n]{0,200}[.$]\w")
 
 
 def _likeness(text: str) -> int:

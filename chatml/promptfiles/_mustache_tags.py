@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from chatml.promptfiles._tags import NEAR, WORD, Fault, Finder, Name, Scan, Tag, end_of_line, words_in
 
 _PLAIN = r"(?:\"[^\"\n{}]*+\"|'[^'\n{}]*+'|[^{}\"']|[\"'])*+"
-_TAG = re.compile(rf"(?P<raw>\{{\{{\{{\{{{_PLAIN}\}}\}}\}}\}})|\{{\{{\{{(?P<triple>{_PLAIN})\}}\}}\}}|\{{\{{(?P<tag>{_PLAIN})\}}\}}")
+_TAG = re.compile(
+    rf"(?P<raw>\{{\{{\{{\{{{_PLAIN}\}}\}}\}}\}})"
+    rf"|\{{\{{\{{(?P<triple>{_PLAIN})\}}\}}\}}"
+    rf"|\{{\{{(?P<tag>{_PLAIN})\}}\}}"
+)
 _OPEN = re.compile(r"\\\{\{|\{\{")
 _MEANT = re.compile(r"\{\{[#/ ~]*+[A-Za-z_]")
 _HELPER = re.compile(r"\s*([#^/>!&~]*)\s*([@\w./\-\[\]]*)\s*(.*)", re.DOTALL)
@@ -47,44 +52,47 @@ def _tags(text: str, faults: list[Fault]) -> Iterator[Tag]:
             yield Tag("variable", start, position, found[name], found.start(name))
 
 
+class _Open(NamedTuple):
+    """A block that is open; `scopes`: how many, with it, have names of their own."""
+
+    name: str
+    tag: Tag
+    scopes: int
+
+
 def _names(tags: list[Tag]) -> tuple[list[Name], list[Fault], bool]:
     names: list[Name] = []
     faults: list[Fault] = []
-    stack: list[tuple[str, Tag]] = []
-    scopes, is_partial = 0, False  # blocks in which names are those of something else
+    stack: list[_Open] = []
+    is_partial = False
     for tag in tags:
         found = _HELPER.match(tag.body)
         if found is None:
             continue
         sign, word, rest = found[1].strip("~"), found[2], found[3].strip(" ~\n")
+        scopes = stack[-1].scopes if stack else 0
         is_partial |= sign == ">"
         if sign == "/":
             faults += _closed(stack, word, tag)
-            scopes = scopes if stack else 0
-            scopes = min(scopes, sum(map(_is_scope, [name for name, _ in stack[-NEAR:]]))) if len(stack) < NEAR else scopes
-            continue
-        if sign != ">" and not scopes:
+        elif sign != ">" and not scopes:
             names += _name(tag, found, sign, word, rest)
         if sign in ("#", "^") and word:
-            stack.append((word, tag))
-            scopes += _is_scope(word)
-    faults += [Fault(tag.start, tag.end, f"{{{{#{name}}}}} is never closed") for name, tag in stack]
-    return names, faults, is_partial
+            stack.append(_Open(word, tag, scopes + (word in _SCOPES or word not in _HELPERS)))
+    return names, [*faults, *map(_never_closed, stack)], is_partial
 
 
-def _is_scope(name: str) -> bool:
-    return name in _SCOPES or name not in _HELPERS
-
-
-def _closed(stack: list[tuple[str, Tag]], word: str, tag: Tag) -> list[Fault]:
-    if word not in [name for name, _ in stack[-NEAR:]]:
+def _closed(stack: list[_Open], word: str, tag: Tag) -> list[Fault]:
+    if word not in [one.name for one in stack[-NEAR:]]:
         return [Fault(tag.start, tag.end, f"{{{{/{word}}}}} closes nothing")]
     faults = []
-    while stack[-1][0] != word:
-        name, left = stack.pop()
-        faults.append(Fault(left.start, left.end, f"{{{{#{name}}}}} is never closed"))
+    while stack[-1].name != word:
+        faults.append(_never_closed(stack.pop()))
     stack.pop()
     return faults
+
+
+def _never_closed(one: _Open) -> Fault:
+    return Fault(one.tag.start, one.tag.end, f"{{{{#{one.name}}}}} is never closed")
 
 
 def _name(tag: Tag, found: re.Match[str], sign: str, word: str, rest: str) -> list[Name]:

@@ -58,13 +58,15 @@ def words_in(tags: list[Tag]) -> frozenset[str]:
     return frozenset(word for tag in tags if tag.kind != "comment" for word in WORD.findall(tag.body))
 
 
+_SHOWN = 200  # characters
 NEAR = 64  # open blocks that are looked at for one to close, so that a broken text costs no square
 
 
 def end_of_line(text: str, start: int) -> int:
-    """Where the line of `start` ends."""
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+    """Where the line of `start` ends, or what of it is worth showing."""
+    most = min(start + _SHOWN, len(text))
+    end = text.find("\n", start, most)
+    return most if end < 0 else end
 
 
 class Finder:

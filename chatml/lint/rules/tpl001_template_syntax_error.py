@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from chatml.lint._rule import Context, Example, Finding, Rule, Value
 
+_MOST = 20  # faults of one template: the first of them are to be mended first
+
 
 class TemplateSyntaxError(Rule):
     """A template cannot be read by its engine: a tag is not closed, a block does not end.
@@ -41,5 +43,5 @@ class TemplateSyntaxError(Rule):
     def check(self, context: Context) -> Iterator[Finding]:
         """Report what the scanners found."""
         for template in context.templates:
-            for fault in template.scan.faults:
+            for fault in template.scan.faults[:_MOST]:
                 yield Finding(fault.problem, Value(template.path, fault.start, fault.end))

@@ -50,4 +50,5 @@ class UnusedVariable(Rule):
         used = frozenset[str]().union(*(scan.words for scan in scans))
         for name, path in variables.declared.items():
             if name not in used:
-                yield Finding(f"the input {shown(name)} is not used", Value(path))
+                place = Value(path, is_key=isinstance(path[-1], str))
+                yield Finding(f"the input {shown(name)} is not used", place)
