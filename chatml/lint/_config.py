@@ -178,7 +178,7 @@ class _Reader:
     def formats(self, key: str, value: Any) -> dict[str, str]:
         from chatml.promptfiles import FORMATS, FORMS
 
-        return self._words(key, value, [form.name for form in (*FORMATS, *FORMS)])
+        return self._words(key, value, [*(one.name for one in FORMATS), *(one.name for one in FORMS)])
 
     def kinds(self, key: str, value: Any) -> dict[str, str]:
         return self._words(key, value, ["prompt", "training", "template"])

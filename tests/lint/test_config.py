@@ -12,9 +12,9 @@ from chatml import ChatMLError, ConfigError
 from chatml.lint import RULES, Settings
 from chatml.lint._config import DEFAULT_EXCLUDE, Config, Overrides, read_config, settings_text, with_overrides
 from chatml.lint._select import all_rules, rules_for
-from chatml.promptfiles import FORMATS
+from chatml.promptfiles import FORMATS, FORMS
 
-NAMES = [form.name for form in FORMATS]
+NAMES = [*(one.name for one in FORMATS), *(one.name for one in FORMS)]
 FORMAT_WORDS = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 FULL = """
 model = "gpt-4o"
