@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -286,7 +287,8 @@ def _from_workers(tasks: Iterator[_Task | _Part], jobs: int, cache: Cache | None
     try:
         for items in _units(tasks):
             asked = [_job(item) for item in items if isinstance(item, _Task)]
-            waiting.append(_Unit(items, pool.submit(_check_blocks, asked) if asked else None))
+            with _uninterrupted():  # workers are forked here
+                waiting.append(_Unit(items, pool.submit(_check_blocks, asked) if asked else None))
             if len(waiting) > jobs * _AHEAD:
                 yield from _collected(waiting.popleft(), cache)
         while waiting:
@@ -323,6 +325,21 @@ def _context() -> Any:
 
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("fork" if "fork" in methods else None)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off interrupts, where the system can; a process that is forked meanwhile never gets any."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:
