@@ -71,8 +71,15 @@ class Meter:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the costs of messages do not depend on their neighbours."""
-        return adds_up(self.target.dialect, self.target.encoding)
+        """Whether a request is its base and the costs of its messages, wherever they stand.
+
+        It is not in dialects that write the first or the last message in a way of its own.
+        """
+        dialect = self.target.dialect
+        like_the_first = not (dialect.needs_turn or dialect.trims_leading_system)
+        like_the_last = dialect.closes_last and dialect.separator_after_last and dialect.prompts_after_assistant
+        anywhere = self.target.billed or (like_the_first and like_the_last)
+        return anywhere and adds_up(dialect, self.target.encoding)
 
     def text(self, text: str) -> int:
         """The tokens of a text that stands alone."""

@@ -15,17 +15,6 @@ from chatml.budgets._history import History
 UNKNOWN = -1
 
 
-def adds_up(meter: Meter) -> bool:
-    """Whether a request is the sum of its groups, wherever they stand.
-
-    It is not in dialects that write the first or the last message in a way of its own.
-    """
-    dialect = meter.target.dialect
-    like_the_first = not (dialect.needs_turn or dialect.trims_leading_system)
-    like_the_last = dialect.closes_last and dialect.separator_after_last and dialect.prompts_after_assistant
-    return meter.adds_up and (meter.target.billed or (like_the_first and like_the_last))
-
-
 class Ledger:
     """The costs of a history: `costs` has one number per message, or `UNKNOWN`; it may go on behind the history.
 
@@ -41,7 +30,7 @@ class Ledger:
         self.history = history
         self.groups = groups
         self.wished = wished
-        self.adds_up = adds_up(meter)
+        self.adds_up = meter.adds_up
         self.costs = [UNKNOWN] * len(history) if costs is None else costs
         self.pinned = _pins(groups, wished)
         self.bases: dict[str, int] = {}

@@ -10,7 +10,7 @@ from chatml._messages import Message, MessageLike
 from chatml._meter import Meter
 from chatml.budgets._groups import Grouper, grouped
 from chatml.budgets._history import History
-from chatml.budgets._ledger import UNKNOWN, Ledger, adds_up, naming
+from chatml.budgets._ledger import UNKNOWN, Ledger, naming
 
 
 class Tally:
@@ -26,7 +26,7 @@ class Tally:
         self.costs: list[int] = []
         self.grouper = Grouper()
         self.turns = 0
-        self._adds_up = adds_up(meter)
+        self._adds_up = meter.adds_up
         self._is_shared = False  # whether a ledger has `costs`
         self._base = meter.base(())
         self._sum = 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chatml._diagnostics import Severity
 from chatml._visible import visible
-from chatml.cli._layout import cut, width_of
+from chatml._width import cut, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatml._visible import visible
+from chatml._width import character_width, cut, fitting, width_of
 from chatml.cli import _output
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _GAP = "  "
 _LEAST, _READABLE = 8, 16  # widths of a column that gives way, and for which others may go
-_NO_WIDTH = ("Mn", "Me")
 
 
 class Cell(NamedTuple):
@@ -32,44 +31,6 @@ class Column(NamedTuple):
     right: bool = False
     gives_way: bool = False
     may_go: bool = False
-
-
-def width_of(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    if character.isascii():
-        return 1
-    category = unicodedata.category(character)
-    if category in _NO_WIDTH:
-        return 0
-    if category == "Cn":  # of what is not assigned, Python says "F" everywhere; in the planes of emoji and CJK it is
-        return 2 if 0x1F000 <= ord(character) < 0x40000 else 1
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def fitting(text: str, start: int, room: int) -> int:
-    """The end of the longest piece of `text` from `start` on that fits into `room` columns; at least one character."""
-    if text.isascii():
-        return min(len(text), start + max(room, 1))
-    taken, position = 0, start
-    while position < len(text):
-        taken += _character_width(text[position])
-        if taken > room and position > start:
-            break
-        position += 1
-    return position
-
-
-def cut(text: str, room: int, ellipsis: str) -> str:
-    """`text`, or as much of it as fits with an ellipsis behind it."""
-    if width_of(text) <= room:
-        return text
-    return text[: fitting(text, 0, room - len(ellipsis))].rstrip() + ellipsis
 
 
 def summary(text: str, room: int, ellipsis: str) -> str:
@@ -121,7 +82,7 @@ def _laid_out(cell: Cell, right: bool, width: int, terminal: Terminal) -> str:
 
 def _may_break(text: str, place: int) -> bool:
     """Whether a line may end at `place`: behind a space, and around the characters of scripts without spaces."""
-    return text[place - 1] == " " or 2 in map(_character_width, text[place - 1 : place + 1])
+    return text[place - 1] == " " or 2 in map(character_width, text[place - 1 : place + 1])
 
 
 class Flow:

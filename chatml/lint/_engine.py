@@ -18,7 +18,7 @@ from chatml._prompt import Prompt
 from chatml._spans import LineIndex
 from chatml.dialects import Dialect, get_dialect
 from chatml.lint._diagnostic import Analysis, Block, Edit, LintDiagnostic, LintFix
-from chatml.lint._reading import detected, plain_prompt
+from chatml.lint._reading import read_prompt
 from chatml.lint._rule import (
     Applicability,
     Change,
@@ -206,7 +206,7 @@ class _Run:
             if not document.is_template:
                 context.count = _Counter(self, context, document)
             return context, document.places
-        prompt = self._prompt(document.text)
+        prompt = read_prompt(document.text, self.settings.dialect)
         turns, places = prompt_turns(prompt)
         markers = tuple(
             (segment.kind.value, segment.text, segment.start, segment.message) for segment in prompt.segments
@@ -239,11 +239,6 @@ class _Run:
     def _model(self, document: Document) -> str | None:
         named = document.request.get("model")
         return self.settings.model or (named if isinstance(named, str) else None)
-
-    def _prompt(self, text: str) -> Prompt:
-        if self.settings.dialect is not None:
-            return Prompt.from_text(text, dialect=get_dialect(self.settings.dialect))
-        return plain_prompt(text) or Prompt.from_text(text, dialect=detected(text))
 
     def meter(self, model: str | None, dialect: Dialect) -> Meter | None:
         """The meter of a target; None where nothing is known about it."""

@@ -13,15 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from chatml._detect import detect_dialect
 from chatml._errors import ChatMLError, ParseError
 from chatml._prompt import Prompt
 from chatml._segments import SegmentKind
 from chatml._special import BOS_AND_EOS
-from chatml.dialects import Dialect, get_dialect
 from chatml.lint._engine import Block, Edit, LintFix, analyze
+from chatml.lint._reading import read_prompt
 from chatml.lint._rule import Applicability
-from chatml.lint._settings import DEFAULT_DIALECT, Settings
+from chatml.lint._settings import Settings
 from chatml.models import get_model
 from chatml.promptfiles import Document, scan_documents
 
@@ -240,14 +239,9 @@ class _Meaning:
     def _is_same_document(self, one: _Said, two: _Said) -> bool:
         if one.prompt is None or two.prompt is None:
             return one == two
-        dialect = self._dialect(one.prompt)  # for both: what is written better may also look like another dialect
-        return self._is_same_prompt(*(Prompt.from_text(text, dialect=dialect) for text in (one.prompt, two.prompt)))
-
-    def _dialect(self, text: str) -> Dialect:
-        if self.settings.dialect is not None:
-            return get_dialect(self.settings.dialect)
-        fits = detect_dialect(text)
-        return get_dialect(fits[0].name if fits else DEFAULT_DIALECT)
+        before = read_prompt(one.prompt, self.settings.dialect)
+        # in the same dialect: what is written better may also look like another one
+        return self._is_same_prompt(before, Prompt.from_text(two.prompt, dialect=before.dialect))
 
     def _is_same_prompt(self, before: Prompt, after: Prompt) -> bool:
         goes_on = before.ending == "open", after.ending == "open"  # a message that the model is to continue

@@ -14,6 +14,13 @@ _DEFAULT_SYSTEMS = frozenset(dialect.default_system for dialect in DIALECTS)
 _MOST_PLAIN = 65_536  # characters; of longer texts detection sees but a sample
 
 
+def read_prompt(text: str, dialect: str | None) -> Prompt:
+    """Read a raw prompt in `dialect`, where it is asked for, else in the one that it is written in."""
+    if dialect is not None:
+        return Prompt.from_text(text, dialect=get_dialect(dialect))
+    return plain_prompt(text) or Prompt.from_text(text, dialect=detected(text))
+
+
 def plain_prompt(text: str) -> Prompt | None:
     """A prompt in which only the most common dialect can be seen, as it is in most files; None for all others.
 

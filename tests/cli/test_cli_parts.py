@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import chatml
 from chatml._visible import first_obeyed, json_visible, visible, visible_lines, without_commands
+from chatml._width import cut, width_of
 from chatml.cli import main
-from chatml.cli._layout import Cell, Column, Flow, cut, table, width_of
+from chatml.cli._layout import Cell, Column, Flow, table
 from chatml.cli._measure import measure_subject
 from chatml.cli._subject import Choices, subject_of
 from chatml.cli._terminal import Symbols, Terminal

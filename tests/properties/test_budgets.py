@@ -35,7 +35,6 @@ from chatml.budgets._dropping import CacheStable, DropOldest, KeepLast, MiddleOu
 from chatml.budgets._fitted import Fitted
 from chatml.budgets._groups import Grouper, grouped
 from chatml.budgets._history import read_history
-from chatml.budgets._ledger import adds_up
 from chatml.budgets._rewriting import Summarize, Truncate
 
 METERS: dict[str, Callable[[], Any]] = {
@@ -118,14 +117,14 @@ def check_sum(meter: Any, messages: Sequence[Any]) -> None:
 def test_groups_cost_what_they_cost_anywhere(messages: Sequence[Any], name: str) -> None:
     """The costs of groups and the base add up to the count of the whole: the ground of all that follows."""
     meter = METERS[name]()
-    if adds_up(meter):
+    if meter.adds_up:
         check_sum(meter, messages)
 
 
 @given(histories, st.sampled_from(dialect_names()), st.data())
 def test_that_is_so_in_every_dialect(messages: Sequence[Any], dialect: str, data: st.DataObject) -> None:
     meter = meter_for(dialect=dialect, lossy=True)
-    if adds_up(meter):
+    if meter.adds_up:
         check_sum(meter, messages)
     for limit in budgets_of(meter, messages, data, 2):
         fitted = attempt(meter, messages, limit)
@@ -136,7 +135,7 @@ def test_that_is_so_in_every_dialect(messages: Sequence[Any], dialect: str, data
 def test_a_sum_of_what_depends_on_its_place_is_caught() -> None:
     for dialect in ("azure", "qwen1.5", "dbrx"):
         meter = meter_for(dialect=dialect, lossy=True)
-        assert not adds_up(meter)
+        assert not meter.adds_up
         assert catches(lambda messages, meter=meter: check_sum(meter, messages), histories), dialect
 
 
