@@ -49,7 +49,12 @@ def inspect_file(arguments: Namespace) -> int:
     name, document = one_document(arguments.file, arguments.line, max_size=arguments.max_size)
     with located(name, document):
         inspection = _inspect(name, subject_of(document, choices), with_ids=arguments.ids)
-    if arguments.format == "json":
+    if arguments.html is not None:
+        from chatml.cli._inspection_data import inspection_page
+        from chatml.cli._writing import write_file
+
+        write_file(arguments.html, inspection_page(inspection))
+    elif arguments.format == "json":
         from chatml.cli._json_output import write_json
 
         write_json(_as_json(inspection))

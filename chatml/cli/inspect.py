@@ -21,6 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("file", metavar="FILE", help="a prompt file, or - for standard input")
     parser.add_argument("--ids", action="store_true", help="show the token ids, too")
+    parser.add_argument("--html", metavar="FILE", help="write a page that needs no network, instead of showing it here")
     add_options(parser, "--model", "--models", "--dialect", "--encoding", "--line", "--max-size", "--format", "--color")
 
 
