@@ -655,6 +655,19 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monke
     assert os.listdir(tmp_path) == ["talk.json"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes of files")
+def test_a_file_keeps_its_mode_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "chat.json"
+    path.touch()
+    path.chmod(0o664)
+    old = os.umask(0o077)
+    try:
+        Conversation([HELLO], model="gpt-4o").save(path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
+
+
 def test_a_file_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatml.budgets._saved._LARGEST", 10)
     (tmp_path / "long").write_text("x" * 11)

@@ -6,11 +6,11 @@ import json
 import os
 import stat
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from chatml._errors import ChatMLError, ConfigError, FileError, ParseError, RenderError
 from chatml._messages import Message, MessageLike
+from chatml._replace import replace_file
 from chatml.budgets._dropping import shown_value
 from chatml.budgets._strategies import read_strategies, strategies_from_json, strategies_to_json
 from chatml.dialects import Dialect, get_dialect
@@ -166,25 +166,10 @@ def write_file(path: str | os.PathLike[str], text: str) -> None:
         target = os.path.realpath(name)
         if os.path.exists(target) and not os.path.isfile(target):
             raise FileError("this is no regular file", path=name or "''", hint="name a file, or a new one")
-        _replace(target, text.encode())
+        mode = os.stat(target).st_mode if os.path.exists(target) else None
+        replace_file(target, text.encode(), mode=mode, durable=True)
     except (OSError, ValueError) as error:
         raise FileError(f"it cannot be written: {_reason(error)}", path=name or "''") from None
-
-
-def _replace(target: str, data: bytes) -> None:
-    temporary = os.path.join(os.path.dirname(target), f".chatml-{os.urandom(8).hex()}.tmp")
-    mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o666  # less what the umask takes
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with open(os.open(temporary, flags, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _name_of(path: object) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 from chatml._errors import FileError
+from chatml._replace import replace_file
 from chatml.cli._files import STANDARD_INPUT
-
-_PERMISSIONS = 0o777  # who may do what; less the bits that lend the owner's rights, as the owner may change
 
 
 def write_file(path: str, text: str) -> None:
@@ -23,7 +21,7 @@ def write_file(path: str, text: str) -> None:
         raise FileError("the name of a file is expected", path=path, hint=hint)
     data = _encoded(path, text)
     try:
-        _replace(os.path.realpath(path), data, _mode_of(path))
+        replace_file(os.path.realpath(path), data, mode=_mode_of(path))
     except (OSError, ValueError) as error:
         raise _from_os(error, path) from None
 
@@ -41,7 +39,7 @@ def _encoded(path: str, text: str) -> bytes:
 
 
 def _mode_of(path: str) -> int | None:
-    """The permissions of the file at `path`, None when there is none."""
+    """The mode of the file at `path`, None when there is none."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -53,24 +51,7 @@ def _mode_of(path: str) -> int | None:
         raise FileError(f"this is {kind}, expected a file or a new name", path=path, hint="name a file")
     if not os.access(path, os.W_OK):  # replacing it takes no more than a folder that may be written
         raise PermissionError
-    return mode & _PERMISSIONS
-
-
-def _replace(target: str, data: bytes, mode: int | None) -> None:
-    temporary = os.path.join(os.path.dirname(target), f".chatml-{os.urandom(8).hex()}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
-    try:
-        with open(descriptor, "wb") as file:
-            if mode is not None:
-                # what the umask has taken away; by its number where that can be, as a name may be exchanged
-                os.chmod(descriptor if os.chmod in os.supports_fd else temporary, mode)
-            file.write(data)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    return mode
 
 
 # what the system says -> what we say, and the next step
