@@ -69,7 +69,7 @@ def _lint(*arguments: str) -> list[str]:
     return python("-m", "chatml", "lint", "--exit-zero", "--output-format", "concise", *arguments)
 
 
-def _run(command: Sequence[str], folder: Path) -> tuple[float, float]:
+def measured(command: Sequence[str], folder: Path) -> tuple[float, float]:
     """Seconds and mebibytes of a process and its workers."""
     begin, most = time.perf_counter(), 0.0
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -124,7 +124,7 @@ def large(mebibytes: int) -> str:
         write_rows(folder / "train.jsonl", mebibytes)
         rows = []
         for what, more in (("with tokens", ("--model", "gpt-4o", "--extend-select", "TOK")), ("without", ())):
-            seconds, memory = _run(_lint("--no-cache", *more, "train.jsonl"), folder)
+            seconds, memory = measured(_lint("--no-cache", *more, "train.jsonl"), folder)
             rows.append([what, f"{seconds:.1f} s", "60 s", f"{memory:.0f} MiB", "300 MiB"])
     title = f"JSON Lines of {mebibytes} MiB, {os.cpu_count()} cores; limits are for 100 MiB"
     return table(title, ["", "time", "at most", "memory", "at most"], rows)

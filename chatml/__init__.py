@@ -51,6 +51,16 @@ if TYPE_CHECKING:
         Truncate,
         fit,
     )
+    from chatml.comparison import (
+        ChangeKind,
+        CommonPrefix,
+        Comparison,
+        MessageChange,
+        PartChange,
+        PrefixEnd,
+        TextSpan,
+        compare,
+    )
     from chatml.dialects import Dialect, dialect_names, get_dialect
     from chatml.encodings import encoding_names, get_encoding, load_encoding
     from chatml.models import ModelInfo, ModelTable, get_model, load_models, model_names
@@ -59,7 +69,10 @@ __all__ = [
     "REGISTRY_VERSION",
     "BudgetError",
     "CacheStable",
+    "ChangeKind",
     "ChatMLError",
+    "CommonPrefix",
+    "Comparison",
     "ConfigError",
     "ContentPart",
     "Conversation",
@@ -80,12 +93,15 @@ __all__ = [
     "KeepLast",
     "Measure",
     "Message",
+    "MessageChange",
     "MessageCount",
     "MiddleOut",
     "ModelInfo",
     "ModelTable",
     "ParseError",
     "Part",
+    "PartChange",
+    "PrefixEnd",
     "Priority",
     "Prompt",
     "RenderError",
@@ -96,11 +112,13 @@ __all__ = [
     "Status",
     "StreamParser",
     "Summarize",
+    "TextSpan",
     "ToolCall",
     "Truncate",
     "Trusted",
     "UnknownModelError",
     "__version__",
+    "compare",
     "count",
     "decode",
     "detect_dialect",
@@ -154,6 +172,9 @@ _HOMES = {
     "chatml.budgets": (
         "CacheStable", "Conversation", "CutMessage", "DropOldest", "DroppedMessage", "Fitted", "KeepLast",
         "MiddleOut", "Priority", "Summarize", "Truncate", "fit",
+    ),
+    "chatml.comparison": (
+        "ChangeKind", "CommonPrefix", "Comparison", "MessageChange", "PartChange", "PrefixEnd", "TextSpan", "compare",
     ),
     "chatml.dialects": ("Dialect", "dialect_names", "get_dialect"),
     "chatml.encodings": ("encoding_names", "get_encoding", "load_encoding"),

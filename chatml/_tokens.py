@@ -30,7 +30,6 @@ _OPTIONAL = (SegmentKind.BOS, SegmentKind.EOS)  # without an id in the encoding 
 _PLAIN = r"<\|[A-Za-z0-9_]+\|>"
 _SHORT = 24  # runs up to this many characters recur (the white space between turns) and are encoded once
 
-
 _plain_tokens = re.compile(_PLAIN).findall
 
 
@@ -55,6 +54,7 @@ class Coder:
         self._plain = all(map(re.compile(_PLAIN).fullmatch, self._special))
         self._spells = re.compile("|".join(map(re.escape, sorted(self._special))) or r"(?!)").search
         self._short: dict[str, list[int]] = {}
+        self._lengths: dict[int, int] = {}  # at most one for each id of the vocabulary
         self._fixed: dict[int, tuple[Pieces, _Fixed]] = {}  # with the pieces, so that their id() stays theirs
         self._encode = encoding.encode_ordinary
         if not hasattr(encoding, "_by_name"):  # those that we embed are known to be right
@@ -160,17 +160,20 @@ class Coder:
 
     def mask(self, run: list[tuple[str, bool]]) -> list[int]:
         """For every id of a run of text, given in pieces, 1 if it reaches into a piece that is marked, else 0."""
-        if not run:
-            return []
         marked = bytearray()
         for text, inside in run:
             marked += bytes([inside]) * len(_utf8(text))
         mask, position = [], 0
-        for number in self.text("".join(text for text, _ in run)):
-            length = len(self.encoding.decode_single_token_bytes(number))
+        for length in self.byte_lengths(self.text("".join(text for text, _ in run))):
             mask.append(int(1 in marked[position : position + length]))
             position += length
         return mask
+
+    def byte_lengths(self, ids: Sequence[int]) -> list[int]:
+        """How many bytes of UTF-8 each id stands for. A token may end within a character."""
+        new, decoded = {*ids} - self._lengths.keys(), self.encoding.decode_single_token_bytes
+        self._lengths |= {number: len(decoded(number)) for number in new}
+        return list(map(self._lengths.__getitem__, ids))
 
     def fixed(self, pieces: Pieces) -> _Fixed:
         """Pieces of the frame, encoded. Looked up by identity: hashing them costs more than encoding a message."""

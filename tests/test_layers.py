@@ -15,7 +15,7 @@ ROOT = Path(chatml.__file__).parent
 
 # Each layer in the order in which its modules may import each other; a package is one entry
 LAYERS = (
-    ("_version", "_errors", "_spans", "_diagnostics", "_visible", "_width", "_workflow", "_replace"),
+    ("_version", "_errors", "_spans", "_diagnostics", "_visible", "_width", "_workflow", "_replace", "_workers"),
     ("_trusted", "_messages", "_special", "_segments", "_image_size", "dialects"),
     (
         "_escape",
@@ -48,8 +48,11 @@ LAYERS = (
         "_media",
         "_meter",
         "_count",
+        "comparison",
         "_recorded",
         "_usage",
+        "_distribution",
+        "_repeats",
         "budgets",
     ),
     ("promptfiles",),

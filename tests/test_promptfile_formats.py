@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatml._errors import ParseError
-from chatml.cli._view import _FORMATS
+from chatml.cli._facts import _FORMATS
 from chatml.promptfiles import (
     FORMATS,
     FORMS,

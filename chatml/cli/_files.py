@@ -63,16 +63,17 @@ def read_text(path: str, *, most: int, check: Callable[[str], None], follow: boo
     return _decode(data, name), data.startswith(_BOM)
 
 
-def read_pieces(path: str, *, size: int, follow: bool = True) -> Iterator[bytes]:
+def read_pieces(path: str, *, size: int, follow: bool = True, most: int | None = _LARGEST) -> Iterator[bytes]:
     """The bytes of a file, or of standard input for "-", in pieces of `size` of which only the last may have less.
 
-    Nothing is held but a piece, so that a file of 512 MiB can be read. Raises `FileError` as `read_text` does.
+    Nothing is held but a piece, so that a file of 512 MiB can be read, or with another `most` one of so many bytes
+    (None: of any size). Raises `FileError` as `read_text` does.
     """
     read = 0
-    with opened(path, follow) as file:
+    with opened(path, follow, most) as file:
         while piece := file.read(size):
             read += len(piece)
-            _check_size(shown_name(path), read)
+            _check_size(shown_name(path), read, most)
             yield piece
 
 
@@ -231,7 +232,7 @@ def _check_kind(path: str, status: os.stat_result) -> None:
 
 
 @contextmanager
-def opened(path: str, follow: bool) -> Iterator[BinaryIO]:
+def opened(path: str, follow: bool, most: int | None = _LARGEST) -> Iterator[BinaryIO]:
     """A file to read from, checked, or standard input."""
     if path == STANDARD_INPUT:
         if sys.stdin is None:
@@ -243,7 +244,7 @@ def opened(path: str, follow: bool) -> Iterator[BinaryIO]:
     with _system_errors(path), open(_open(path, getattr(os, "O_BINARY", 0), follow=follow), "rb") as file:
         status = os.fstat(file.fileno())
         _check_kind(path, status)
-        _check_size(path, status.st_size)
+        _check_size(path, status.st_size, most)
         yield file
 
 
@@ -273,9 +274,9 @@ def _decode(data: bytes, name: str, *, is_whole: bool = True) -> str:
         raise FileError(problem, path=name, hint=hint) from None
 
 
-def _check_size(path: str, size: int) -> None:
-    if size > _LARGEST:
-        problem = f"the file has more than the {_LARGEST:,} bytes that are read at once"
+def _check_size(path: str, size: int, most: int | None = _LARGEST) -> None:
+    if most is not None and size > most:
+        problem = f"the file has more than the {most:,} bytes that are read at once"
         raise FileError(problem, path=path, hint="split it, such as by lines")
 
 

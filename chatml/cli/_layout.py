@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from chatml.cli._terminal import Terminal
 
+TITLE_WIDTH = 10  # columns of the titles of facts
 _GAP = "  "
 _LEAST, _READABLE = 8, 16  # widths of a column that gives way, and for which others may go
 
@@ -25,12 +26,15 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """How a column looks. Of one that `gives_way` what does not fit the screen is cut; one that `may_go` goes first."""
+    """How a column looks. Of one that `gives_way` what does not fit the screen is cut, after those that `may_go` went.
+
+    They go in the order of these numbers, 0 never; one that does both goes when not even little of it fits.
+    """
 
     title: str
     right: bool = False
     gives_way: bool = False
-    may_go: bool = False
+    may_go: int = 0
 
 
 def summary(text: str, room: int, ellipsis: str) -> str:
@@ -59,14 +63,16 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], termi
 
 
 def _narrow(columns: Sequence[Column], widths: dict[int, int], room: int) -> None:
-    """Take from the widths what the screen does not have."""
+    """Take from the widths what the screen does not have. Of columns that give way the last one does so first."""
+    least = {place: min(max(width_of(columns[place].title), _LEAST), width) for place, width in widths.items()}
     readable = {place: min(width, _READABLE) if columns[place].gives_way else width for place, width in widths.items()}
-    for place in [place for place in widths if columns[place].may_go]:
+    for place in sorted((place for place in widths if columns[place].may_go), key=lambda one: columns[one].may_go):
+        if columns[place].gives_way:
+            readable[place] = least[place]
         if _needed(readable) > room:
             del widths[place], readable[place]
-    for place in [place for place in widths if columns[place].gives_way]:
-        least = min(max(width_of(columns[place].title), _LEAST), widths[place])
-        widths[place] = max(widths[place] - max(_needed(widths) - room, 0), least)
+    for place in [place for place in reversed(widths) if columns[place].gives_way]:
+        widths[place] = max(widths[place] - max(_needed(widths) - room, 0), least[place])
 
 
 def _needed(widths: dict[int, int]) -> int:
@@ -80,16 +86,28 @@ def _laid_out(cell: Cell, right: bool, width: int, terminal: Terminal) -> str:
     return padding + painted if right else painted + padding
 
 
-def _may_break(text: str, place: int) -> bool:
-    """Whether a line may end at `place`: behind a space, and around the characters of scripts without spaces."""
-    return text[place - 1] == " " or 2 in map(character_width, text[place - 1 : place + 1])
+def _last_break(text: str, start: int, end: int) -> int:
+    """The last place up to `end` where a line may end; `start` if there is none.
+
+    That is behind a space, and around the characters of scripts without spaces.
+    """
+    if text.isascii():
+        return max(text.rfind(" ", start, end) + 1, start)
+    for place in range(end, start, -1):
+        if text[place - 1] == " " or 2 in map(character_width, text[place - 1 : place + 1]):
+            return place
+    return start
 
 
 class Flow:
-    """Styled pieces, written into lines of the width of the screen, with a margin in front that says whose they are."""
+    """Styled pieces, written into lines of the width of the screen, with a margin in front that says whose they are.
 
-    def __init__(self, terminal: Terminal, overhang: int = 0) -> None:
+    `space` is what a space is shown as.
+    """
+
+    def __init__(self, terminal: Terminal, overhang: int = 0, space: str = " ") -> None:
         self._terminal = terminal
+        self._space = f"\x1b[2m{space}\x1b[22m" if terminal.color and space != " " else space
         self._width = terminal.width - overhang
         self._lines: list[str] = []
         self._line: list[str] = []
@@ -106,7 +124,8 @@ class Flow:
         position = 0
         while position < len(text):
             end = self._break(text, position)
-            self._line.append(self._terminal.paint(text[position:end], style))
+            shown = text[position:end].replace(" ", self._space)
+            self._line.append(self._terminal.paint(shown, style))
             self._column += width_of(text[position:end])
             position = end
             if position < len(text):
@@ -121,7 +140,7 @@ class Flow:
             return position if self._column else end
         if end == len(text):
             return end
-        best = next((place for place in range(end, position, -1) if _may_break(text, place)), position)
+        best = _last_break(text, position, end)
         if best > position:
             return best
         return position if self._column else end  # a word that fits no line is cut
@@ -145,3 +164,12 @@ class Flow:
         """The lines written so far."""
         self.end()
         return self._lines
+
+
+def fact_lines(facts: Iterable[tuple[str, str, str]], terminal: Terminal) -> Iterator[str]:
+    """Lines of a title, a harmless text and its style; long texts are broken behind the title."""
+    for title, text, style in facts:
+        flow = Flow(terminal)
+        flow.begin(f"{title:<{TITLE_WIDTH}}", " " * TITLE_WIDTH)
+        flow.add(text, style)
+        yield from flow.lines()

@@ -11,7 +11,8 @@ _AFTER, _EVERY = 1.0, 0.1  # seconds
 class Progress:
     """Says on standard error what is done. Nothing is said unless that is a terminal and the run takes a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: str = "characters checked") -> None:
+        self._done = done
         self._is_shown = sys.stderr is not None and sys.stderr.isatty()
         self._next = time.monotonic() + _AFTER
         self._has_written = False
@@ -25,14 +26,14 @@ class Progress:
             self._write("\r\x1b[K")
 
     def add(self, size: int, is_end: bool) -> None:
-        """Count characters that were checked; `is_end`: they were the last of a file."""
+        """Count what was done, such as characters; `is_end`: it was the last of a file."""
         self._size += size
         self._files += is_end
         if self._is_shown and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY
             self._has_written = True
             files = f"{self._files:,} file{'' if self._files == 1 else 's'}"
-            self._write(f"\r\x1b[K{files}, {self._size / 1e6:,.1f} million characters checked")
+            self._write(f"\r\x1b[K{files}, {self._size / 1e6:,.1f} million {self._done}")
 
     def _write(self, text: str) -> None:
         try:

@@ -8,12 +8,25 @@ from typing import NamedTuple
 
 from chatml.cli import _output
 
-_CODES = {"bold": "1", "dim": "2", "reverse": "7", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "underline": "4",
+    "reverse": "7",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+}
 _NARROWEST, _USUAL, _UNLIMITED = 40, 80, 10**9
 
 
 class Symbols(NamedTuple):
-    """The characters that a view is drawn with."""
+    """The characters that a view is drawn with.
+
+    `border` stands behind a token where there are no colours, `space`, `tab` and `no_break` for white space on request.
+    `bearer` goes before what combines with the character before it, where that is another token's.
+    """
 
     ellipsis: str
     newline: str
@@ -21,10 +34,15 @@ class Symbols(NamedTuple):
     free: str
     reserved: str
     edge: str
+    border: str
+    space: str
+    tab: str
+    no_break: str
+    bearer: str
 
 
-_UNICODE = Symbols("…", "↵", "█", "░", "▒", "│")
-_ASCII = Symbols("...", "\\n", "#", ".", "~", "|")
+_UNICODE = Symbols("…", "↵", "█", "░", "▒", "│", "¦", "·", "→", "⍽", "◌")
+_ASCII = Symbols("...", "\\n", "#", ".", "~", "|", "|", "~", "\\t", "<U+00A0>", "")
 
 
 class Terminal(NamedTuple):

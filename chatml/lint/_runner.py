@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chatml._diagnostics import Severity
-from chatml._errors import ChatMLError, FileError
+from chatml._errors import FileError
+from chatml._workers import workers
 from chatml.lint._blocks import Unreadable, is_by_line, read_blocks
 from chatml.lint._engine import Analysis, Block, LintDiagnostic, analyze, judge
 from chatml.lint._facts import FactTable
@@ -31,10 +31,6 @@ _PAYS = 2**19  # characters of work from which starting processes costs less tha
 _UNIT = 2**17  # characters that go to a worker at once: sending them costs little beside checking them
 _MOST_IN_UNIT = 1_000  # so that files that are known already do not wait for one that is not
 _AHEAD = 3  # units for each worker that wait to be checked
-
-
-class WorkerError(ChatMLError):
-    """A worker process died, such as for want of memory."""
 
 
 class Source(NamedTuple):
@@ -280,24 +276,15 @@ class _Unit(NamedTuple):
 
 
 def _from_workers(tasks: Iterator[_Task | _Part], jobs: int, cache: Cache | None) -> Iterator[_Part]:
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-
     waiting: deque[_Unit] = deque()
-    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_start_worker)
-    try:
+    with workers(jobs) as submit:
         for items in _units(tasks):
             asked = [_job(item) for item in items if isinstance(item, _Task)]
-            with _uninterrupted():  # workers are forked here
-                waiting.append(_Unit(items, pool.submit(_check_blocks, asked) if asked else None))
+            waiting.append(_Unit(items, submit(_check_blocks, asked) if asked else None))
             if len(waiting) > jobs * _AHEAD:
                 yield from _collected(waiting.popleft(), cache)
         while waiting:
             yield from _collected(waiting.popleft(), cache)
-    except BrokenProcessPool:
-        hint = "try again with --jobs 1; if that fails as well, please report it"
-        raise WorkerError("a worker process died", hint=hint) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _collected(unit: _Unit, cache: Cache | None) -> Iterator[_Part]:
@@ -317,35 +304,3 @@ def _units(tasks: Iterable[_Task | _Part]) -> Iterator[list[_Task | _Part]]:
             unit, size = [], 0
     if unit:
         yield unit
-
-
-def _context() -> Any:
-    """Forked workers begin with all that is loaded, where the system can fork."""
-    import multiprocessing
-
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("fork" if "fork" in methods else None)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put off interrupts, where the system can; a process that is forked meanwhile never gets any."""
-    import signal
-
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    import gc
-    import signal
-
-    gc.freeze()
-    gc.enable()  # the command line runs without, and workers run for long
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends them

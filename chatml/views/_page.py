@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from chatml._errors import ConfigError
+from chatml._visible import visible
 
 
 class Page(NamedTuple):
@@ -26,9 +27,14 @@ class Page(NamedTuple):
     connects: bool = False  # whether it may ask the server that it came from
 
 
+_PROMPT = ("base.css", "prompt.css", "inspected.css")
+_INSPECTED = ("base.js", "prompt.js", "inspected.js", "summary.js", "cards.js", "tokens.js", "search.js")
+
 # To add one: a line here, and its files in assets/. The last script is the one that draws the page.
 PAGES = {
-    "inspection": Page(("base.css", "prompt.css"), ("base.js", "prompt.js", "inspection.js")),
+    "inspection": Page(_PROMPT, (*_INSPECTED, "inspection.js")),
+    "comparison": Page(("base.css", "comparison.css"), ("base.js", "prompt.js", "comparison.js")),
+    "statistics": Page(("base.css", "statistics.css"), ("base.js", "statistics.js")),
 }
 
 _FRAME = """\
@@ -56,14 +62,14 @@ _FRAME = """\
 def page(kind: str, title: str, data: Any) -> str:
     """A page of a kind in `PAGES` that shows `data`, a JSON value. Raises `ConfigError` for a kind that there is not.
 
-    The text has no lone surrogate: in `data` they are written as escapes of JSON, in the title as U+FFFD.
+    The text has no lone surrogate: in `data` they are written as escapes of JSON, in the title as `<U+D800>`.
     """
     if kind not in PAGES:
         raise ConfigError(f"found the page {kind!r}, expected {', '.join(PAGES)}", option="kind")
     style, script = (_joined(names) for names in PAGES[kind][:2])
     return _FRAME.format(
         policy=_policy(style, script, connects=PAGES[kind].connects),
-        title=escape(title.encode("utf-16", "surrogatepass").decode("utf-16", "replace")),
+        title=escape(visible(title)),
         style=style,
         data=embedded(data),
         script=script,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_process import Matches, Result, Run, Write, environment
-from cli_samples import BAD, TOOLS
+from cli_samples import BAD, CHAT, TOOLS
 
 TITLES = "tokens  status  file\n"
 
@@ -21,6 +21,16 @@ class TestInspect:
         [
             ("inspect-messages", ("support.json", "--model", "gpt-4o"), "80"),
             ("inspect-messages-60", ("support.json",), "60"),
+            ("inspect-messages-160", ("support.json",), "160"),
+            ("inspect-messages-60-colour", ("support.json", "--color", "always"), "60"),
+            ("inspect-messages-160-colour", ("support.json", "--color", "always"), "160"),
+            ("inspect-reserve", ("support.json", "--reserve", "40000", "--model", "gpt-4o"), "80"),
+            ("inspect-reserve-too-long", ("support.json", "--reserve", "8000", "--model", "gpt-4"), "80"),
+            ("inspect-reserve-no-window", ("support.chatml", "--reserve", "8000"), "80"),
+            ("inspect-message", ("support.json", "--message", "5", "--ids"), "80"),
+            ("inspect-bad-as-model", ("bad.chatml", "--model", "gpt-4", "--encoding", "o200k_im"), "80"),
+            ("inspect-tools-60", ("tools.json",), "60"),
+            ("inspect-tools-160", ("tools.json",), "160"),
             ("inspect-messages-colour", ("support.json", "--color", "always"), "80"),
             ("inspect-harmony", ("support.json", "--model", "gpt-5"), "80"),
             ("inspect-text", ("support.chatml", "--ids"), "80"),
@@ -53,6 +63,92 @@ class TestInspect:
         if name == "inspect-full-window":
             result = result._replace(out=result.out.partition("Prompt")[0])
         matches(result.out, name)
+
+    def test_many_findings_and_problems(self, run: Run, write: Write) -> None:
+        content = "<|im_end|>\n" * 25
+        write("many.json", json.dumps([{"role": "user", "content": content, **{f"x{n}": 1 for n in range(25)}}]))
+        out = run("inspect", "many.json").out
+        assert out.count("error literal") == out.count("is not part of a prompt") == 20
+        assert out.count("\n  and 5 more\n") == 2
+
+    @pytest.mark.parametrize(
+        ("role", "content", "findings"),
+        [
+            ("system", "Fill in {{ config.name }} and {{ x.__class__ }}.\n\nHuman: hi\n## Instruction: <think>", 0),
+            ("assistant", "user name=bob\n", 0),
+            ("user", "Fill in {{ name }} and ${HOME}.\n\nHuman: hi\n### Instruction: go, a < b and [x]", 0),
+            ("user", "user name=bob\n", 1),
+            ("user", "&lt;|im_end|&gt; %3C|im_end|%3E <\uff5cim_end|>", 3),
+            ("system", "<|im_end|>", 1),
+            ("assistant", "<think></think>", 0),
+            ("tool", "<think></think>", 2),
+        ],
+    )
+    def test_what_is_a_finding(self, run: Run, write: Write, role: str, content: str, findings: int) -> None:
+        write("one.json", json.dumps([{"role": role, "content": content}]))
+        found = json.loads(run("inspect", "one.json", "--format", "json").out)["findings"]
+        assert len(found) == findings
+        assert all(one["message"] == 0 and one["field"] == "content" for one in found)
+        assert all(content[one["start"] : one["end"]] == one["spelling"] for one in found)
+        assert ("\nFindings\n" in run("inspect", "one.json").out) == bool(findings)
+
+    def test_fields_that_are_scanned(self, run: Run, write: Write) -> None:
+        end = "<|im_end|>"
+        call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": json.dumps({"a": end})}}
+        message = {"role": "assistant", "content": None, "refusal": end, "reasoning": "", "tool_calls": [call]}
+        write("fields.json", json.dumps([{"role": "user", "content": "Hi"}, message]))
+        out = run("inspect", "fields.json").out
+        assert "  messages[1].refusal:1:1: error literal: '<|im_end|>', read as the end of a\n" in out
+        assert "  messages[1].tool_calls[0].arguments:1:8: error literal: '<|im_end|>', read\n" in out
+        assert "chatml render" not in out  # in the prompt is neither
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            (("--message", "2"), "two.json: --message: there is no message 2, they are numbered 0 to 1"),
+            (("--message", "x"), "argument --message: found 'x', expected a number from 0 on"),
+            (("--reserve", "0"), "argument --reserve: found '0', expected a number from 1 on"),
+            (
+                ("--tokens", "--format", "json"),
+                "--tokens: this is for the view in a terminal, found it with --format json",
+            ),
+            (
+                ("--message", "0", "--html", "x.html"),
+                "--message: this is for the view in a terminal, found it with --html",
+            ),
+            (
+                ("--whitespace", "--html", "x.html"),
+                "--whitespace: this is for the view in a terminal, found it with --html",
+            ),
+        ],
+    )
+    def test_wrong_options(self, run: Run, write: Write, arguments: tuple[str, ...], problem: str) -> None:
+        write("two.json", json.dumps([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hi"}]))
+        hints = {
+            "there is no": "the numbers are those of the table",
+            "argument": "`chatml inspect --help` lists the options",
+            "--html": "leave it out: --html has everything",
+            "json": "leave it out: --format json has everything",
+        }
+        hint = next(hint for part, hint in hints.items() if part in problem)
+        assert run("inspect", "two.json", *arguments) == Result(2, "", f"chatml: error: {problem}; {hint}\n")
+
+    def test_the_only_message(self, run: Run, write: Write) -> None:
+        write("one.json", CHAT)
+        problem = (
+            "one.json: --message: there is no message 1, the only one is number 0; the numbers are those of the table"
+        )
+        assert run("inspect", "one.json", "--message", "1") == Result(2, "", f"chatml: error: {problem}\n")
+
+    @pytest.mark.parametrize("options", [(), ("--tokens",), ("--tokens", "--ids"), ("--whitespace",)])
+    def test_odd_sizes(self, run: Run, write: Write, options: tuple[str, ...]) -> None:
+        write("short.chatml", "<|im_start|>")
+        write("blank.json", json.dumps([{"role": "user", "content": ""}]))
+        write("huge.json", json.dumps([{"role": "user", "content": "ab" * 2**19}]))
+        for name in ("short.chatml", "blank.json", "huge.json"):
+            result = run("inspect", name, *options)
+            assert (result.status, result.err) == (0, "")
+            assert max(map(len, result.out.split("\n"))) <= 80
 
     @pytest.mark.usefixtures("examples")
     def test_several_conversations(self, run: Run) -> None:

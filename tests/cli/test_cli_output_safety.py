@@ -100,7 +100,8 @@ NAMES = [
     f"{'long ' * 5}::error::{'x ' * 20}::error::",
 ]
 SEEN = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
-OUR_COLORS = re.compile(r"\x1b\[(?:0|1|2|7|3[1-4])(?:;3[1-4])?m")
+_OF_TOKENS = r"0;(?:(?:4;)?7(?:;31)?|38;5;16;48;5;(?:110|150|195|225|230)|1;38;5;231;48;5;(?:124|160))"
+OUR_COLORS = re.compile(rf"\x1b\[(?:(?:0|1|2|7|3[1-4])(?:;3[1-4])?|22|1;4;31|{_OF_TOKENS})m")
 OUR_COMMANDS = re.compile(
     r"^::(?:error|warning|notice) file=[^:,\n]*,line=\d+,(?:col=\d+,endColumn=\d+|endLine=\d+)"
     r",title=chatml [a-z0-9-]+::",
@@ -180,6 +181,7 @@ READERS = [
     ("count", "--format", "json"),
     ("inspect",),
     ("inspect", "--color", "always", "--dialect", "hermes3"),
+    ("inspect", "--color", "always", "--tokens", "--ids", "--whitespace"),
     ("inspect", "--format", "json"),
     ("render", "--format", "json"),
     ("sanitize", "--format", "json"),

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from lint_samples import CLOSED, OPEN, STRUCTURE, pieces_of, row, source
 
 from chatml import FileError
+from chatml._workers import WorkerError
 from chatml.lint import LintDiagnostic, Settings, _blocks, _runner, lint_texts
 from chatml.lint._blocks import Unreadable, is_by_line, read_blocks
 from chatml.lint._engine import Block
 from chatml.lint._facts import FactTable
 from chatml.lint._rule import Fact
-from chatml.lint._runner import FileResult, Source, WorkerError, check_sources
+from chatml.lint._runner import FileResult, Source, check_sources
 
 SMALL = 64  # bytes of a block in these tests
 
