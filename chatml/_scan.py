@@ -11,6 +11,7 @@ import html
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -126,9 +127,8 @@ def _placed(findings: Iterable[Finding], texts: list[str], starts: tuple[int, ..
 
 
 def _scan(text: str, tokens: frozenset[str], borders: tuple[int, ...]) -> list[Finding]:
-    tokens = frozenset(token for token in tokens if len(token) > 1)  # those of one character are no structure
-    lines, exact = LineIndex(text), exact_escaper(tokens, _unused(tokens))
-    found = list(_spelled(text, tokens, lines, borders))
+    lines, (exact, widest) = LineIndex(text), _escapers(tokens)
+    found = list(_spelled(text, widest, lines, borders))
     found += _begun(text, exact, lines)
     for encoding in _ENCODINGS:
         found += _encoded(text, encoding, exact, lines)
@@ -138,22 +138,22 @@ def _scan(text: str, tokens: frozenset[str], borders: tuple[int, ...]) -> list[F
     return sorted(found, key=lambda one: (one.start, one.end, one.kind))
 
 
-def _unused(tokens: frozenset[str]) -> str:
-    """A marker that no token has; nothing is escaped here, so any will do."""
-    return next((one for one in "\\!~^;" if not any(one in token for token in tokens)), MARKER)
-
-
-def _widest(tokens: frozenset[str]) -> Escaper:
-    """The hardened profile, or the exact one for tokens that it cannot cover."""
+@lru_cache(maxsize=256)
+def _escapers(tokens: frozenset[str]) -> tuple[Escaper, Escaper]:
+    """What finds tokens as they are spelled, and in the hardened profile where that can cover them."""
+    tokens = frozenset(token for token in tokens if len(token) > 1)  # those of one character are no structure
+    # a marker that no token has; nothing is escaped here, so any will do
+    marker = next((one for one in "\\!~^;" if not any(one in token for token in tokens)), MARKER)
+    exact = exact_escaper(tokens, marker)
     try:
-        return hardened_escaper(tokens, _unused(tokens))
+        return exact, hardened_escaper(tokens, marker)
     except ConfigError:
-        return exact_escaper(tokens, _unused(tokens))
+        return exact, exact
 
 
-def _spelled(text: str, tokens: frozenset[str], lines: LineIndex, borders: tuple[int, ...]) -> Iterator[Finding]:
+def _spelled(text: str, hardened: Escaper, lines: LineIndex, borders: tuple[int, ...]) -> Iterator[Finding]:
     """Tokens as they are, with what is invisible in them, and what looks like them."""
-    hardened, end = _widest(tokens), 0
+    end = 0
     plain = text.translate(_CONFUSABLE) if _confusable(text) else text
     for found in hardened.find_all(plain):
         if found.end <= end:  # within another one

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import DIRECTED_TOKENS, catches, chunked, fragments, soups
 
@@ -690,6 +690,7 @@ def test_encoded_tokens_are_found_at_their_exact_place(example: Encoded) -> None
 def test_base64_of_a_token_is_found(token: str, before: str, after: str, for_urls: bool) -> None:
     data = (before + f" {token} " + after).encode("utf-8", "replace")
     written = (base64.urlsafe_b64encode if for_urls else base64.b64encode)(data).decode()
+    assume(len(written.rstrip("=")) >= 8)  # what is shorter is looked at by nobody
     one = next(one for one in scan(f"see: {written} .") if one.kind is FindingKind.BASE64)
     assert (one.start, one.end) == (5, 5 + len(written))
 

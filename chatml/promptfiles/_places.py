@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -80,6 +81,7 @@ class JsonPlaces:
         self._text = text
         self._start = start
         self._base = base
+        self._escapes: dict[int, _Escapes] = {}  # by where a string begins
 
     @cached_property
     def _root(self) -> _Node:
@@ -99,9 +101,14 @@ class JsonPlaces:
         node, found = self._find(path)
         first, last = node.start, node.end
         if found and start is not None and self._text[first] == '"':
-            offsets = _source_offsets(self._text, first, (start, start if end is None else end))
-            first, last = offsets
+            escapes = self._escapes_of(node)
+            first, last = escapes.place(start), escapes.place(start if end is None else end)
         return first + self._base, last + self._base
+
+    def _escapes_of(self, node: _Node) -> _Escapes:
+        if node.start not in self._escapes:
+            self._escapes[node.start] = _Escapes(self._text, node.start + 1, node.end - 1)
+        return self._escapes[node.start]
 
     def change(self, path: Path, value: Any, start: int | None = None, end: int | None = None) -> Change | None:
         """See `Places`."""
@@ -142,18 +149,17 @@ def _read(text: str, start: int) -> _Node:
     return _Node(start, len(text), {})
 
 
-def _source_offsets(text: str, literal: int, wanted: tuple[int, int]) -> tuple[int, int]:
-    """Where characters of the string that a literal spells stand in the text. `literal`: where its quote stands."""
-    found = []
-    for index in wanted:
-        position, left = literal + 1, index
-        for match in _ESCAPE.finditer(text, position):
-            plain = match.start() - position
-            if left <= plain or text[position : match.start()].find('"') >= 0:
-                break
-            left -= plain + 1
-            position = match.end()
-            if left <= 0:
-                break
-        found.append(position + max(left, 0))
-    return found[0], found[1]
+class _Escapes:
+    """The escapes in a string of JSON: which of its characters they are, and by how much they move what follows."""
+
+    def __init__(self, text: str, first: int, last: int) -> None:
+        self._first = first
+        self._characters: list[int] = []
+        self._moved = [0]
+        for match in _ESCAPE.finditer(text, first, last):
+            self._characters.append(match.start() - first - self._moved[-1])
+            self._moved.append(self._moved[-1] + match.end() - match.start() - 1)
+
+    def place(self, character: int) -> int:
+        """Where a character of the string stands in the text."""
+        return self._first + character + self._moved[bisect_left(self._characters, character)]

@@ -144,3 +144,11 @@ def is_ambiguous(context: Context) -> bool:
 def without_template(text: str) -> str:
     """A text with spaces in place of template code."""
     return TEMPLATE_CODE.sub(lambda found: " " * len(found[0]), text) if "{" in text else text
+
+
+def has_names(context: Context) -> bool:
+    """Whether a message of a raw prompt has a name in its header."""
+    found: bool | None = context.memo.get("has_names")
+    if found is None:
+        found = context.memo["has_names"] = any(kind == "name" for kind, _, _, _ in context.markers)
+    return found

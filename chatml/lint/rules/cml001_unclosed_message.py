@@ -43,24 +43,25 @@ class UnclosedMessage(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """Report what the parser found open."""
+        ends = {message: (kind, text, start) for kind, text, start, message in context.markers}
         for problem in context.problems:
+            place = Span(problem.start, problem.end)
             if problem.code == "unclosed-message":
-                yield Finding(problem.message, Span(problem.start, problem.end), _fix(context, problem.message_index))
+                yield Finding(problem.message, place, _fix(context, ends.get(problem.message_index)))
             elif problem.code == "open-message":
                 turn = context.turns[-1]
                 if turn.role != "assistant":
                     message = f"message {turn.number} ({turn.role}) is not closed before the text ends"
-                    yield Finding(message, Span(problem.start, problem.end), _fix(context, turn.number))
+                    yield Finding(message, place, _fix(context, ends.get(turn.number)))
 
 
-def _fix(context: Context, message: int | None) -> Fix | None:
-    pieces = [(start, start + len(text), kind) for kind, text, start, one in context.markers if one == message]
-    if message is None or not pieces:
+def _fix(context: Context, last: tuple[str, str, int] | None) -> Fix | None:
+    """Put the end marker behind the last segment of a message: its kind, its text, where it starts."""
+    if last is None:
         return None
-    start, end, kind = pieces[-1]
+    kind, text, start = last
     if kind in ("role", "name"):  # the header has no end: FMT003 puts it there first
         return None
-    text = context.text[start:end]
-    kept = start + len(text.rstrip(WHITE)) if kind == "content" else end
+    kept = start + len(text.rstrip(WHITE) if kind == "content" else text)
     closing = context.dialect.content_end + context.dialect.end + context.dialect.separator
-    return Fix("Close the message", (Change(Span(kept, end), closing),))
+    return Fix("Close the message", (Change(Span(kept, start + len(text)), closing),))

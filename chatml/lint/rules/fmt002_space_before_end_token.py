@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chatml.lint._rule import Change, Context, Example, Finding, Fix, Rule, Severity, Span
-from chatml.lint.rules._contents import WHITE
+from chatml.lint.rules._contents import WHITE, has_names
 
 
 class SpaceBeforeEndToken(Rule):
@@ -66,6 +66,5 @@ def _white_space(context: Context, index: int) -> Span | None:
         kept = text.rstrip(WHITE)
         stop = start + len(kept)
         if kept:
-            is_named = any(one == "name" for one, _, _, _ in context.markers)
-            return None if is_named else Span(stop, end)
+            return None if has_names(context) else Span(stop, end)
     return None

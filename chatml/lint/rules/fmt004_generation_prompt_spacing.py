@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from chatml._diagnostics import Diagnostic
 from chatml.lint._rule import Applicability, Change, Context, Example, Finding, Fix, Rule, Severity, Span
+from chatml.lint.rules._contents import has_names
 
 
 class GenerationPromptSpacing(Rule):
@@ -76,12 +77,8 @@ def _odd_end(context: Context, problem: Diagnostic) -> Iterator[Finding]:
 
 def _has_end(context: Context) -> bool:
     """Whether the header at the end has an end of its own; a dialect without it may have been guessed."""
-    is_guess = not context.settings.get("dialect_is_given") and not _has_names(context)
+    is_guess = not context.settings.get("dialect_is_given") and not has_names(context)
     return context.dialect.prompt_has_header_end or (is_guess and context.dialect.header_end == "\n")
-
-
-def _has_names(context: Context) -> bool:
-    return any(kind == "name" for kind, _, _, _ in context.markers)
 
 
 def _lacks_newline(context: Context) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chatml.lint._rule import Context, Example, Finding, Rule, Severity, Value
+from chatml.lint.rules._contents import has_names
 
 _NONE = '[{"role": "system", "content": "Be brief."}, {"role": "assistant", "content": "Hello!"}]'
 
@@ -41,4 +42,4 @@ class NoUserMessage(Rule):
 
 def _has_examples(context: Context) -> bool:
     """Whether a name says that a system message stands for a user."""
-    return any(kind == "name" for kind, *_ in context.markers) or any(turn.value.get("name") for turn in context.turns)
+    return has_names(context) or any(turn.value.get("name") for turn in context.turns)

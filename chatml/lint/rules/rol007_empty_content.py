@@ -50,25 +50,27 @@ class EmptyContent(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """Look for messages without anything to read."""
-        silent = [turn for turn in context.turns if _is_silent(context, turn)]
+        speaking = _speaking(context) if context.is_raw else frozenset()
+        silent = [turn for turn in context.turns if _is_silent(context, turn, speaking)]
         for turn, fix in zip(silent, remove_messages(context, silent), strict=True):
             what = "white space alone" if turn.text else "empty"
             place = Value(turn.path if context.is_raw else turn.content_path)
             yield Finding(f"the content is {what}", place, fix)
 
 
-def _is_silent(context: Context, turn: Turn) -> bool:
+def _is_silent(context: Context, turn: Turn, speaking: frozenset[int | None]) -> bool:
     if any(text and not text.isspace() for _, text in turn.texts) or turn.meant in _RESULTS:
         return False
     if context.is_raw:
         is_open = turn.number == len(context.turns) - 1 and context.ending == "open"
-        return not is_open and not _speaks_otherwise(context, turn)
+        return not is_open and turn.number not in speaking
     return turn.content_path[-1] in turn.value and _says_nothing(turn)
 
 
-def _speaks_otherwise(context: Context, turn: Turn) -> bool:
+def _speaking(context: Context) -> frozenset[int | None]:
+    """The messages of a raw prompt that say anything, be it reasoning or a call."""
     said = ("content", "trusted", "reasoning", "tool_call")
-    return any(message == turn.number and kind in said and text.strip() for kind, text, _, message in context.markers)
+    return frozenset(message for kind, text, _, message in context.markers if kind in said and text.strip())
 
 
 def _says_nothing(turn: Turn) -> bool:
