@@ -11,6 +11,7 @@ COMMANDS = {
     "fit": ("chatml.cli.fit", "cut conversations to a budget of tokens"),
     "inspect": ("chatml.cli.inspect", "show messages, markers, tokens and the context window"),
     "diff": ("chatml.cli.diff", "show what changed between two prompts: messages, tokens, cost"),
+    "serve": ("chatml.cli.serve", "serve a page on this machine that shows a prompt as you type it"),
     "sanitize": ("chatml.cli.sanitize", "escape, unescape or scan untrusted text"),
     "lint": ("chatml.cli.lint", "check prompt files: structure, roles, tokens, tools, training data"),
     "fmt": ("chatml.cli.fmt", "write prompt files in canonical form"),

@@ -35,6 +35,7 @@ PAGES = {
     "inspection": Page(_PROMPT, (*_INSPECTED, "inspection.js")),
     "comparison": Page(("base.css", "comparison.css"), ("base.js", "prompt.js", "comparison.js")),
     "statistics": Page(("base.css", "statistics.css"), ("base.js", "statistics.js")),
+    "playground": Page((*_PROMPT, "playground.css"), (*_INSPECTED, "playground.js"), connects=True),
 }
 
 _FRAME = """\
@@ -64,11 +65,9 @@ def page(kind: str, title: str, data: Any) -> str:
 
     The text has no lone surrogate: in `data` they are written as escapes of JSON, in the title as `<U+D800>`.
     """
-    if kind not in PAGES:
-        raise ConfigError(f"found the page {kind!r}, expected {', '.join(PAGES)}", option="kind")
-    style, script = (_joined(names) for names in PAGES[kind][:2])
+    style, script = _sources(kind)
     return _FRAME.format(
-        policy=_policy(style, script, connects=PAGES[kind].connects),
+        policy=page_policy(kind),
         title=escape(visible(title)),
         style=style,
         data=embedded(data),
@@ -84,13 +83,17 @@ def embedded(data: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate becomes \udXXX, as JSON writes it
 
 
-def _policy(style: str, script: str, *, connects: bool) -> str:
-    """The Content-Security-Policy: nothing from anywhere, but this style and this script."""
+def page_policy(kind: str) -> str:
+    """The Content-Security-Policy of a kind of page: nothing from anywhere, but its own style and script.
+
+    It stands in the head of the page. A server can send it as a header, too. Raises `ConfigError` as `page` does.
+    """
+    style, script = _sources(kind)
     allowed = {
         "default-src": "'none'",
         "style-src": _hash(style),
         "script-src": _hash(script),
-        "connect-src": "'self'" if connects else "'none'",
+        "connect-src": "'self'" if PAGES[kind].connects else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "require-trusted-types-for": "'script'",
@@ -101,6 +104,13 @@ def _policy(style: str, script: str, *, connects: bool) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _sources(kind: str) -> tuple[str, str]:
+    """The style and the script of a kind of page."""
+    if kind not in PAGES:
+        raise ConfigError(f"found the page {kind!r}, expected {', '.join(PAGES)}", option="kind")
+    return _joined(PAGES[kind].styles), _joined(PAGES[kind].scripts)
 
 
 @cache
