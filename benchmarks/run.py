@@ -1,8 +1,9 @@
-"""Run all benchmarks and print their tables; with --write, also put them between the marks in README.md.
+"""Run the benchmarks of README.md and print their tables; with --write, also put them between the marks there.
 
     python benchmarks/run.py [--write] [--quick]
 
 `--quick` leaves out the size sweeps, which take half an hour. The comparison of schemes goes into docs/security.md.
+Those of single tools are run by themselves: accuracy, budget, compare, lint, pages, stats, views.
 """
 
 from __future__ import annotations
