@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CONTEXT = 60  # characters of an equal text that are shown next to a change
 _LONGEST = 1_200  # characters of a changed text that are shown
+_MOST_LINES = 20  # of a changed text that are shown
 _DELETED, _INSERTED = ("[-", "-]", "red"), ("{+", "+}", "green")
 _ENDINGS = ("end", "separator", "eos")
 _PARTS = {
@@ -95,10 +96,14 @@ def _write(flow: Flow, text: str, style: str, terminal: Terminal) -> None:
 
 
 def _shortened(text: str) -> str:
-    if len(text) <= _LONGEST:
+    """The beginning and the end of a text that is long, or has many lines."""
+    if len(text) <= _LONGEST and text.count("\n") < _MOST_LINES:
         return text
-    half = _LONGEST // 2
-    return f"{text[:half]} ... {number(len(text) - 2 * half)} more characters ... {text[-half:]}"
+    half, lines = _LONGEST // 2, _MOST_LINES // 2
+    first = "\n".join(text[:half].split("\n")[:lines])
+    last = "\n".join(text[-half:].split("\n")[-lines:])
+    left_out = len(text) - len(first) - len(last)
+    return f"{first} ... {number(left_out)} more characters ... {last}" if left_out > 0 else text
 
 
 def _near(

@@ -44,6 +44,9 @@ _COLUMNS = (
 )
 
 
+_MOST_LINES = 60  # of what changed in one message, unless all is asked for
+
+
 class Look(NamedTuple):
     """What the options ask of the view: messages to list around a change (None: all, and texts in full), prices."""
 
@@ -222,12 +225,20 @@ def _changes(difference: Difference, look: Look, terminal: Terminal) -> Iterator
         if change.kind in (ChangeKind.KEPT, ChangeKind.MOVED):
             continue
         yield from paragraph([(_title(change), _STYLES[change.kind])], terminal, indent="")
-        if change.kind is ChangeKind.CHANGED:
-            yield from changed_text(change, terminal, whole=whole)
-        elif change.kind is ChangeKind.ADDED:
-            yield from one_text(change.after_text, "+", "green", terminal, whole=whole)
-        else:
-            yield from one_text(change.before_text, "-", "red", terminal, whole=whole)
+        lines = list(_text_of(change, terminal, whole=whole))
+        most = len(lines) if whole else _MOST_LINES
+        yield from lines[:most]
+        if len(lines) > most:
+            more = f"{terminal.symbols.ellipsis} and {number(len(lines) - most)} more lines: --all shows them"
+            yield from paragraph([(more, "dim")], terminal)
+
+
+def _text_of(change: MessageChange, terminal: Terminal, *, whole: bool) -> Iterator[str]:
+    if change.kind is ChangeKind.CHANGED:
+        return changed_text(change, terminal, whole=whole)
+    if change.kind is ChangeKind.ADDED:
+        return one_text(change.after_text, "+", "green", terminal, whole=whole)
+    return one_text(change.before_text, "-", "red", terminal, whole=whole)
 
 
 def _title(change: MessageChange) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._errors import ConfigError
 from chatml._tokens import coder_for
-from chatml.cli import _files, _output
+from chatml.cli import _files
 from chatml.cli._measure import measure_subject, quick_encoding
 from chatml.cli._report import note
 from chatml.cli._subject import Choices, Subject, located, one_document, read_choices, subject_of
@@ -42,6 +42,9 @@ class Difference(NamedTuple):
 
 def diff_files(arguments: Namespace) -> int:
     """Run the command."""
+    from chatml.cli._writing import check_page
+
+    check_page(arguments.html)
     if arguments.before == arguments.after == _files.STANDARD_INPUT:
         raise ConfigError("found - twice, but standard input can be read once", hint="give the other one as a file")
     choices = read_choices(arguments)
@@ -66,10 +69,11 @@ def diff_files(arguments: Namespace) -> int:
         write_json(comparison_value(difference, with_cost=arguments.cost))
     else:
         from chatml.cli._diff_view import Look, view
+        from chatml.cli._pager import show
 
         look = Look(None if arguments.all else arguments.context, arguments.cost)
         lines = view(difference, look, open_terminal(arguments.color))
-        _output.write("".join(f"{line}\n" for line in lines))
+        show("".join(f"{line}\n" for line in lines), may_page=not arguments.no_pager)
     if arguments.cost and difference.comparison.costs()[0] is None:
         model = difference.comparison.model
         whom = f"model {model.name}" if model else "a dialect"

@@ -61,9 +61,13 @@ def losses_of(inspection: Inspection) -> Iterator[tuple[int | None, str]]:
     for index in inspection.wire.apart:
         text = f"messages[{index}] is a tool call or its result: it is counted, but how it is written is not known"
         yield index, text
+    with_media = {one.source for one in inspection.measure.messages if one.media}
     for message, field, reason in inspection.wire.dropped:
         place = field if message is None else f"messages[{message}].{field}"
-        yield message, f"{place} is left out: {reason}"
+        if field == "content" and message in with_media:
+            yield message, f"{place} is not all text: the rest is counted, but how it is written is not known"
+        else:
+            yield message, f"{place} is left out: {reason}"
     for index, one in enumerate(inspection.messages):
         for key in one.extra:
             yield index, f"messages[{index}].{key} is not part of a prompt"

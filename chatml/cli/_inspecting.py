@@ -17,6 +17,7 @@ from chatml._special import TRUSTED_ROLES
 from chatml.cli._measure import Wire, measure_subject, quick_encoding, wire_of
 from chatml.cli._subject import Choices, Subject, located, one_document, read_choices, subject_of
 from chatml.cli._terminal import open_terminal
+from chatml.comparison._sides import text_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -40,9 +41,9 @@ class Inspection(NamedTuple):
     """What is shown of a conversation.
 
     `messages` are those of the subject, with their content as it stands; `texts` are those of what was measured, row by
-    row. `encoding` is the loaded one, or its name, and `encoding_from` who chose it. `findings` are the errors and
-    warnings of a scan of the fields of messages. `unread` lists fields of messages that no form knows, such as
-    "messages[2].weight". `reserve` is what is kept of the window for the answer.
+    row, with calls and media behind what is text. `encoding` is the loaded one, or its name, and `encoding_from` who
+    chose it. `findings` are the errors and warnings of a scan of the fields of messages. `unread` lists fields of
+    messages that no form knows, such as "messages[2].weight". `reserve` is what is kept of the window for the answer.
     """
 
     name: str
@@ -62,7 +63,10 @@ class Inspection(NamedTuple):
 
 def inspect_file(arguments: Namespace) -> int:
     """Run the command."""
+    from chatml.cli._writing import check_page
+
     look = _look(arguments)
+    check_page(arguments.html)
     choices = read_choices(arguments)
     name, document = one_document(arguments.file, arguments.line, max_size=arguments.max_size)
     with located(name, document):
@@ -131,7 +135,9 @@ def inspect(
         encoding=encoding,
         encoding_from="given" if choices.encoding else "of the model" if subject.model else "of the dialect",
         messages=messages,
-        texts=tuple(next(added, "") if one.source is None else messages[one.source].text for one in measure.messages),
+        texts=tuple(
+            next(added, "") if one.source is None else text_of(messages[one.source]) for one in measure.messages
+        ),
         diagnostics=_diagnostics(subject),
         findings=tuple(_findings(messages, subject)),
         unread=tuple(f"messages[{index}].{key}" for index, message in enumerate(messages) for key in message.extra),

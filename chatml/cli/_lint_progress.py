@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -9,11 +10,11 @@ _AFTER, _EVERY = 1.0, 0.1  # seconds
 
 
 class Progress:
-    """Says on standard error what is done. Nothing is said unless that is a terminal and the run takes a second."""
+    """Says on standard error what is done, if the run takes a second and that is a terminal that can erase a line."""
 
     def __init__(self, done: str = "characters checked") -> None:
         self._done = done
-        self._is_shown = sys.stderr is not None and sys.stderr.isatty()
+        self._is_shown = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._next = time.monotonic() + _AFTER
         self._has_written = False
         self._files = self._size = 0

@@ -126,17 +126,18 @@ def _measure_text(subject: Subject, prompt: Prompt, coder: Coder, status: Status
         for index, message in enumerate(prompt.messages)
     )
     parts = [Part(name, tokens, status) for (index, name), tokens in tally.items() if index is None and tokens]
+    info = subject.model.info if subject.model else None
     return Measure(
         total=tally.total(),
         status=status,
         messages=messages,
         parts=tuple(parts),
-        model=None,
+        model=info.name if info else None,
         dialect=subject.dialect.name,
         encoding=coder.encoding.name,
-        window=None,
-        max_input=None,
-        max_output=None,
+        window=info.context_window if info else None,
+        max_input=info.max_input if info else None,
+        max_output=info.max_output if info else None,
     )
 
 

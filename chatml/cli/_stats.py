@@ -11,6 +11,7 @@ from chatml.cli import _output
 from chatml.cli._lint_progress import Progress
 from chatml.cli._report import note
 from chatml.cli._stats_files import Files, count_jobs
+from chatml.cli._stats_rows import UNREADABLE
 from chatml.cli._stats_tally import Tally, file_and_line
 from chatml.cli._tables import number
 from chatml.cli._terminal import open_terminal
@@ -61,6 +62,9 @@ class Statistics(NamedTuple):
 
 def describe_files(arguments: Namespace) -> int:
     """Run the command; the status is 2 when anything could not be counted, else 1 when one is over --max-tokens."""
+    from chatml.cli._writing import check_page
+
+    check_page(arguments.html)
     gc.enable()  # unlike other commands this one may run for long
     files = Files(arguments)
     begun: set[int] = set()
@@ -133,7 +137,7 @@ def _remark(statistics: Statistics) -> None:
 def _report_bad(statistics: Statistics) -> None:
     most = None if statistics.verbose else _ERRORS_SHOWN
     found = [
-        f"{statistics.names[file]}:{row.line}: {row.problem}"
+        f"{statistics.names[file]}{'' if row.kind == UNREADABLE else f':{row.line}'}: {row.problem}"
         for file, tally in sorted(statistics.tally.files.items())
         for row in tally.first
     ][:most]

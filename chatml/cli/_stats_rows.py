@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NO_CONVERSATION = "no conversation"  # the kind of a row that holds none
+UNREADABLE = "unreadable file"
 _KINDS = {  # of errors, by their code or class
     "json": "not valid JSON", "jsonl": "not valid JSON", NO_PROMPT: NO_CONVERSATION, TOO_LARGE: "too large",
     EMPTY: "empty", ParseError: "not readable", RenderError: "faulty messages", UnknownModelError: "unknown model",
-    CountError: "no rule for its cost", EncodingError: "not encodable", FileError: "unreadable file",
+    CountError: "no rule for its cost", EncodingError: "not encodable", FileError: UNREADABLE,
 }  # fmt: skip
 
 

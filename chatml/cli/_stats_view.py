@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from chatml._distribution import Bucket, Distribution, buckets
@@ -114,7 +115,8 @@ def _summary_row(name: str, spread: Distribution, style: str = "") -> list[Cell]
 
 
 def _histogram(found: Sequence[Bucket], terminal: Terminal, limit: int | None = None) -> Iterator[str]:
-    """A line for each bucket. The bars of those that are over a limit are red."""
+    """A line for each bucket, and one for empty ones side by side. The bars of those over a limit are red."""
+    found = list(_joined_gaps(found))
     whole, largest = sum(one.size for one in found), max(one.size for one in found)
     rows = [(_range(one.low, one.high), number(one.size), _share(one.size, whole), one) for one in found]
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
@@ -124,6 +126,16 @@ def _histogram(found: Sequence[Bucket], terminal: Terminal, limit: int | None = 
         bar = terminal.paint(bar_of(one.size, largest, room, terminal), style)
         cells = f"{bounds:>{widths[0]}}  {count:>{widths[1]}}  {share:>{widths[2]}}"
         yield f"{cells}  {bar}".rstrip()
+
+
+def _joined_gaps(found: Sequence[Bucket]) -> Iterator[Bucket]:
+    """The buckets, with one in place of many that are empty: few conversations are else lost between zeros."""
+    for is_gap, group in groupby(found, key=lambda one: not one.size):
+        some = list(group)
+        if is_gap and len(some) > _FEW:
+            yield Bucket(some[0].low, some[-1].high, 0)
+        else:
+            yield from some
 
 
 def _range(low: int, high: int) -> str:
@@ -153,7 +165,7 @@ def _has_eighths(block: str) -> bool:
 
 
 def _turns(statistics: Statistics, terminal: Terminal) -> Iterator[str]:
-    yield terminal.paint("tokens of a message, by its place in the conversation; the bar is p50", "bold")
+    yield terminal.paint("tokens by place in the conversation; the bar is p50", "bold")
     turns = sorted(statistics.tally.by_turn.items())
     shown = turns if statistics.verbose else turns[:_FEW_TURNS]
     rows, medians = [], []

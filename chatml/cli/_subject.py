@@ -15,7 +15,7 @@ from chatml.cli._report import note
 from chatml.dialects import Dialect, get_dialect
 from chatml.encodings import encoding_names, get_encoding, load_encoding
 from chatml.models import ModelInfo, ModelTable
-from chatml.promptfiles import TOO_LARGE, Document, check_size, read_documents
+from chatml.promptfiles import TOO_LARGE, Document, check_size, read_documents, scan_documents
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -57,7 +57,8 @@ class Reading(NamedTuple):
 class Subject(NamedTuple):
     """A conversation with all decisions taken.
 
-    `text` is the prompt where a text itself is counted; then `messages` are those in it and `model` is None. `reading`
+    `text` is the prompt where a text itself is counted; then `messages` are those in it, and `model` is None but for a
+    plain text, which is counted with the vocabulary of a model and held against its window. `reading`
     says how a text was read, also where its messages are then counted in another wire. `dialect` is the wire.
     `is_billed`: it is that of the model's provider. `is_foreign`: `encoding` is only a stand-in for the vocabulary
     that the models of the dialect have.
@@ -102,18 +103,18 @@ class PromptFile(NamedTuple):
     documents: tuple[Document, ...]
 
 
-def read_file(path: str, *, max_size: int, follow: bool = True) -> PromptFile:
+def read_file(path: str, *, max_size: int, follow: bool = True, line: int | None = None) -> PromptFile:
     """Read a file named by the user, or with `follow=False` one found in a folder that the user named.
 
     Raises `FileError` and `ParseError`. A document of more than --max-size is refused: in JSON Lines a line, else the
-    whole file, of which then no more is read than shows that.
+    whole file, of which then no more is read than shows that. Where a `line` is asked for, others may be faulty.
     """
     name = _files.shown_name(path)
     try:
         text, has_bom = _files.read_text(
             path, follow=follow, most=max_size, check=lambda start: check_size(start, source=name, max_size=max_size)
         )
-        documents = read_documents(text, source=name, max_size=max_size)
+        documents = _documents(text, name, max_size, line)
     except ParseError as error:
         if error.code == TOO_LARGE:
             error.hint = f"--max-size raises the limit of {max_size // MIB} MiB"
@@ -123,11 +124,28 @@ def read_file(path: str, *, max_size: int, follow: bool = True) -> PromptFile:
     return PromptFile(name, text, documents)
 
 
+def _documents(text: str, name: str, max_size: int, line: int | None) -> tuple[Document, ...]:
+    """The conversations of a text. When one of them is asked for, what cannot be read on other lines is left out."""
+    try:
+        return read_documents(text, source=name, max_size=max_size)
+    except ParseError as error:
+        if line is None or error.code == TOO_LARGE:
+            raise
+        rows = list(scan_documents(text, source=name))
+        found = tuple(row for row in rows if isinstance(row, Document) and not row.is_template)
+        if not found:
+            raise
+        for row in rows:
+            if isinstance(row, ParseError) and row.line == line:
+                raise row from None
+        return found
+
+
 def one_document(
     path: str, line: int | None, hint: str = "choose one with --line N", *, max_size: int
 ) -> tuple[str, Document]:
     """The conversation of a file that is meant: the one on `line`, or the only one. Raises `ConfigError`."""
-    name, _, documents = read_file(path, max_size=max_size)
+    name, _, documents = read_file(path, max_size=max_size, line=line)
     if line is None and len(documents) > 1:
         raise ConfigError(f"{name} holds {len(documents)} conversations", hint=hint)
     found = [document for document in documents if line in (None, document.line)]
@@ -158,7 +176,8 @@ def subject_of(document: Document, choices: Choices) -> Subject:
         text = Prompt.from_text(document.text, dialect=reading.dialect)
         messages = unescaped(text.messages, reading.dialect)
     model = _model_of(document, choices)
-    is_billed = model is not None and (choices.dialect is None or reading is not None)
+    is_plain = document.format == "text"  # it has no messages that a model's wire could hold: it is counted as it is
+    is_billed = model is not None and not is_plain and (choices.dialect is None or reading is not None)
     if model is not None and is_billed:
         dialect, text = get_dialect(model.info.dialect), None
     else:

@@ -56,8 +56,8 @@ def message_table(
     """The lines of the table. The number of a message is its place in the file; `only` is the one to list.
 
     `texts` are the first words of each message. With them come the shares of the total and of the window, columns go
-    where the screen is narrow, and there is only a column for the status when one is not exact: else that of the total
-    stands among the texts.
+    where the screen is narrow, parts that cost nothing have no row, and there is only a column for the status when one
+    is not exact: else that of the total stands among the texts.
     """
     shares = (measure.total if texts else 0, measure.window if texts else None)
     with_status = not texts or measure.status is not Status.EXACT
@@ -73,6 +73,7 @@ def message_table(
     rows += [
         _row([Cell(""), Cell(part.name), *empty], part.tokens, shares, cell_of(part) if with_status else None)
         for part in (measure.parts if only is None else ())
+        if part.tokens or not texts
     ]
     total = [Cell(""), Cell("total", "bold"), *empty]
     status = cell_of(measure)
@@ -81,7 +82,7 @@ def message_table(
     return table(_columns(shown, is_view=bool(texts)), rows, terminal)
 
 
-_GOING = {"share": 1, "header": 2, "text": 3, "framing": 4, "window": 5}  # the order in which columns of a view may go
+_GOING = {"share": 1, "header": 2, "framing": 3, "text": 4, "window": 5}  # the order in which columns of a view may go
 
 
 def _columns(tokens: Sequence[str], *, is_view: bool) -> tuple[Column, ...]:

@@ -7,7 +7,9 @@ import stat
 
 from chatml._errors import FileError
 from chatml._replace import replace_file
-from chatml.cli._files import STANDARD_INPUT
+from chatml.cli._files import STANDARD_INPUT, opened
+
+_PAGE = b"<!doctype html"
 
 
 def write_file(path: str, text: str) -> None:
@@ -24,6 +26,20 @@ def write_file(path: str, text: str) -> None:
         replace_file(os.path.realpath(path), data, mode=_mode_of(path))
     except (OSError, ValueError) as error:
         raise _from_os(error, path) from None
+
+
+def check_page(path: str | None) -> None:
+    """Raise `FileError` where `write_file` would put a page in the place of a file that is none.
+
+    `--html train.jsonl valid.jsonl` is easily typed, and would replace the data by a page about the rest of it.
+    """
+    if path is None or not os.path.isfile(path):
+        return
+    with opened(path, True, None) as file:
+        begin = file.read(len(_PAGE))
+    if begin and begin.lower() != _PAGE:
+        problem = "found a file that is no HTML page, and would be replaced"
+        raise FileError(problem, path=path, hint="give --html a new name, or that of a page")
 
 
 def _encoded(path: str, text: str) -> bytes:

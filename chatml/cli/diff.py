@@ -17,6 +17,8 @@ Both prompts are counted in one wire. Two ChatML texts of one dialect are compar
 compared, in the wire of --model or --dialect, or of the model that AFTER names, or BEFORE, or in the dialect of the one
 that is a ChatML text, or of gpt-4o.
 
+On a terminal, what is longer than the screen goes through $CHATML_PAGER, $PAGER or less.
+
 exit status: 0 when the prompts are equal, 1 when they differ, 2 for an error"""
 
 
@@ -27,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--context", metavar="N", type=_count, default=1, help="messages to list around a change (1)")
     parser.add_argument("--all", action="store_true", help="list all messages, and show all of every changed text")
     parser.add_argument("--cost", action="store_true", help="also the price of the tokens, from the prices in --models")
+    parser.add_argument("--no-pager", action="store_true", help="never start a pager")
     parser.add_argument("--html", metavar="FILE", help="write a page that needs no network, instead of showing it here")
     add_options(parser, "--model", "--models", "--dialect", "--encoding", "--line")
     parser.add_argument(

@@ -241,3 +241,21 @@ class TestHostile:
         assert result.status == 1
         assert "[-word50000-]" in result.out
         assert len(result.out) < 2_000
+
+    def test_many_lines(self, run: Run, write: Write) -> None:
+        write("a.json", json.dumps([{"role": "user", "content": "\n" * 10_000}]))
+        write("b.json", json.dumps([{"role": "user", "content": "a\n" * 10_000}]))
+        out = run("diff", "a.json", "b.json").out
+        assert out.count("more characters") == 2
+        assert len(out.splitlines()) < 80
+        assert len(run("diff", "a.json", "b.json", "--all").out.splitlines()) > 20_000
+
+    def test_many_changes_of_a_message(self, run: Run, write: Write) -> None:
+        words = [f"word{n}" for n in range(10_000)]
+        write("a.json", json.dumps([{"role": "user", "content": " ".join(words)}]))
+        words[::50] = ["x"] * 200
+        write("b.json", json.dumps([{"role": "user", "content": " ".join(words)}]))
+        out = run("diff", "a.json", "b.json").out
+        assert out.endswith(" more lines: --all shows them\n")
+        assert len(out.splitlines()) < 100
+        assert "{+x+} word9951" in run("diff", "a.json", "b.json", "--all").out.replace("\n  ~ │", "")

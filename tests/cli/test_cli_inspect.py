@@ -12,6 +12,8 @@ import pytest
 from cli_process import Matches, Result, Run, Write, environment
 from cli_samples import BAD, CHAT, TOOLS
 
+import chatml
+
 TITLES = "tokens  status  file\n"
 
 
@@ -154,6 +156,38 @@ class TestInspect:
     def test_several_conversations(self, run: Run) -> None:
         problem = "conversations.jsonl holds 3 conversations; choose one with --line N"
         assert run("inspect", "conversations.jsonl") == Result(2, "", f"chatml: error: {problem}\n")
+
+    def test_a_faulty_row_hides_no_other(self, run: Run, write: Write) -> None:
+        write("rows.jsonl", '[{"role": "user", "content": "Hi"}]\n{"messages": [\n\n[]\n{"x": 1}\n')
+        assert "(on line 1 of JSONL)" in run("inspect", "rows.jsonl", "--line", "1").out
+        assert "(on line 4 of JSONL)" in run("inspect", "rows.jsonl", "--line", "4").out
+        errors = {line: run("inspect", "rows.jsonl", "--line", line).err for line in ("2", "3", "5")}
+        assert errors["2"].startswith("chatml: error: rows.jsonl:2:15: this is not valid JSON")
+        assert errors["3"].endswith("no conversation of rows.jsonl begins on line 3, they begin on 1, 4\n")
+        assert errors["5"].startswith("chatml: error: rows.jsonl:5:1: found an object with 'x'")
+        assert "rows.jsonl:2:15: this is not valid JSON" in run("inspect", "rows.jsonl").err
+        write("bad.json", "[\n")
+        assert "this is not valid JSON" in run("inspect", "bad.json", "--line", "1").err
+
+    @pytest.mark.parametrize("options", [(), ("--encoding", "cl100k_im")])
+    def test_plain_text_for_a_model(self, run: Run, write: Write, options: tuple[str, ...]) -> None:
+        text = "Bonjour, ça va ? <|endoftext|>"
+        write("note.txt", text)
+        shown = json.loads(run("inspect", "note.txt", "--model", "gpt-4o", "--format", "json", *options).out)
+        name = options[-1] if options else "o200k_im"
+        total = len(chatml.get_encoding(name).encode_ordinary(text))
+        assert (shown["model"], shown["encoding"], shown["total"], shown["window"]) == ("gpt-4o", name, total, 128_000)
+        for command in ("count", "stats"):
+            assert json.dumps(total) in run(command, "note.txt", "--model", "gpt-4o", "--format", "json", *options).out
+
+    def test_what_costs_nothing_takes_no_room(self, run: Run, write: Write) -> None:
+        function = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+        call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
+        messages = [{"role": "system", "content": "Be kind."}, {"role": "assistant", "tool_calls": [call]}]
+        write("tools.json", json.dumps({"messages": messages, "tools": [function]}))
+        out = run("inspect", "tools.json").out
+        assert "tools in a system message" not in out
+        assert "[call] look(" in out
 
     def test_nothing_dangerous_comes_out(self, run: Run, write: Write) -> None:
         hostile = "".join(

@@ -524,6 +524,7 @@ class TestLongRuns:
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         monkeypatch.setattr(_lint_progress, "_AFTER", 0)
         monkeypatch.setattr(_lint_progress, "_EVERY", 0)
+        monkeypatch.setenv("TERM", "xterm")
         with _lint_progress.Progress() as progress:
             progress.add(1_500_000, True)
             progress.add(500_000, True)
@@ -531,9 +532,12 @@ class TestLongRuns:
             "\r\x1b[K1 file, 1.5 million characters checked\r\x1b[K2 files, 2.0 million characters checked\r\x1b[K"
         )
 
+    @pytest.mark.parametrize("is_dumb", [True, False])
     def test_no_progress_but_on_a_terminal(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_dumb: bool
     ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: is_dumb)
+        monkeypatch.setenv("TERM", "dumb" if is_dumb else "xterm")
         monkeypatch.setattr(_lint_progress, "_AFTER", 0)
         with _lint_progress.Progress() as progress:
             progress.add(5, True)

@@ -105,6 +105,13 @@ def test_where_there_is_none(tmp_path: Path, long_file: str, options: tuple[str,
     assert seen.status == 0
 
 
+def test_differences_are_paged(tmp_path: Path, long_file: str, write: Write) -> None:
+    write("none.json", "[]")
+    command = ("diff", "none.json", long_file, "--all")
+    assert on_terminal(tmp_path, *command, PAGER=READS) == Seen("PAGED True\n", 1)
+    assert "PAGED" not in on_terminal(tmp_path, *command, "--no-pager", PAGER=READS).text
+
+
 def test_short_output_is_not_paged(tmp_path: Path, long_file: str) -> None:
     assert "PAGED" not in on_terminal(tmp_path, "inspect", long_file, PAGER=READS, rows=300).text
 

@@ -25,7 +25,7 @@ from chatml.cli._terminal import Symbols, Terminal
 from chatml.dialects import DIALECTS
 from chatml.promptfiles import Document
 
-SYMBOLS = Symbols("…", "↵", "█", "░", "▒", "│")
+SYMBOLS = Symbols("…", "↵", "█", "░", "▒", "│", "¦", "·", "→", "⍽", "◌")
 PLAIN = Terminal(40, False, SYMBOLS)
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates, too
 # format characters that are seen: signs before numbers and the like
@@ -290,4 +290,6 @@ def test_the_real_width_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_folder_of_this_test_has_snapshots_for_nothing_else() -> None:
     source = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     for path in Path(__file__).with_name("snapshots").iterdir():
-        assert f'"{path.stem}"' in source
+        name = re.sub(r"(-\d+)?(-colour|-always|-never)?$", "", path.stem)  # put behind it for widths and colours
+        known = (path.stem, name, name.removeprefix("inspect-"), f"{name}-{{width}}-{{color}}")
+        assert any(f'"{one}"' in source for one in known), path

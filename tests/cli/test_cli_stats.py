@@ -122,6 +122,14 @@ class TestText:
         assert (result.status, result.err) == (0, DEFAULT)
         matches(result.out, "stats-one")
 
+    def test_gaps_are_one_line(self, here: Run, write: Write) -> None:
+        write("two.jsonl", lines_of([said("Hi"), said("word " * 300)]))
+        out = here("two.jsonl", *GIVEN).out
+        lines = out.partition("tokens per conversation\n")[2].partition("\n\n")[0].splitlines()
+        assert [line.split()[1] for line in lines] == ["1", "0", "1"]
+        bounds = [int(bound) for line in lines for bound in line.split()[0].split("-")]
+        assert bounds == sorted(bounds)
+
     def test_help(self, here: Run, matches: Matches) -> None:
         matches(here("--help").out, "stats-help")
 
@@ -313,7 +321,7 @@ class TestBadRows:
         assert result.out.startswith("1 conversation in 2 files, 13 tokens, exact\n")
         assert (
             result.err
-            == "chatml: error: gone.jsonl:1: there is no such file or folder; check the name; - is standard input\n"
+            == "chatml: error: gone.jsonl: there is no such file or folder; check the name; - is standard input\n"
         )
 
     def test_a_line_that_is_too_long(self, here: Run, write: Write) -> None:

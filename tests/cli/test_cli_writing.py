@@ -143,3 +143,30 @@ def test_output_file_that_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("old").write_text("old")
     monkeypatch.setattr(os, "access", lambda *_: False)  # which root always may
     assert not_written("-o", "old") == "old: writing it is not permitted; check who may write there\n"
+
+
+class TestPages:
+    """`--html rows.jsonl other.jsonl` is easily typed; a prompt or a data set is not replaced by a page."""
+
+    @pytest.mark.parametrize(
+        "command", [("inspect", "chat.json"), ("diff", "chat.json", "chat.json"), ("stats", "chat.json")]
+    )
+    def test_what_is_no_page_stays(self, command: tuple[str, ...]) -> None:
+        chat("Hi")
+        rows = Path("rows.jsonl")
+        rows.write_text("[]\n")
+        for name in ("rows.jsonl", "chat.json"):
+            before = Path(name).read_bytes()
+            result = run_here(*command, "--html", name)
+            error = f"chatml: error: {name}: found a file that is no HTML page, and would be replaced; "
+            assert result == Captured(2, b"", f"{error}give --html a new name, or that of a page\n".encode())
+            assert Path(name).read_bytes() == before
+
+    @pytest.mark.parametrize("content", [None, "", "<!doctype HTML>old"])
+    def test_a_page_is_replaced(self, content: str | None) -> None:
+        chat("Hi")
+        if content is not None:
+            Path("page").write_text(content)
+        for _ in range(2):
+            assert run_here("inspect", "chat.json", "--html", "page").status == 0
+        assert Path("page").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
