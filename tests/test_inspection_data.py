@@ -113,6 +113,14 @@ def test_messages_come_back_and_content_stands_there_once(given_messages: list[d
         assert written.count(f" unlike others {index}") == 1
 
 
+def test_messages_with_numbers_that_a_script_rounds_stand_there_as_json() -> None:
+    rounded = [{"role": "user", "content": "é", "ids": [{"id": number}]} for number in (2**53, -(2**70))]
+    kept = [{"role": "user", "content": "a", "id": value} for value in (2**53 - 1, True, 1e300, "1" * 20, None)]
+    data = data_of([*kept, *rounded])
+    assert [json.loads(text) for text in data["exact"].values()] == rounded
+    assert list(data["exact"]) == ["5", "6"]
+
+
 def test_thousands_of_messages_take_little_room() -> None:
     data = data_of([{"role": ("user", "assistant")[place % 2], "content": "Yes"} for place in range(1000)])
     known = {name: len(json.dumps(data[name])) for name in ("text", "ids")}

@@ -6,6 +6,7 @@ are in UTF-16 units, as a script counts them, lengths of tokens in bytes of UTF-
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _ONE = ord("0")  # stands for a token of one byte, the next character for two
 _LONGEST = 0xD000  # and there the surrogates begin
+_SAFE = 2**53 - 1  # the largest whole number of which a script knows every one up to it
 _TEXTS = (SegmentKind.CONTENT, SegmentKind.TRUSTED, SegmentKind.REASONING, SegmentKind.TOOL_CALL)
 
 
@@ -39,6 +41,7 @@ def inspection_data(inspection: Inspection) -> dict[str, Any]:
     subject, wire = inspection.subject, inspection.wire
     counted, sent = inspection.measure.messages, wire.prompt.messages
     names = list(dict.fromkeys([*(one.role for one in counted), *(one.role for one in sent)]))
+    messages = [_mapping(message) for message in read_messages(subject.messages)]
     return {
         "file": inspection.name,
         "facts": list(facts_of(inspection)),
@@ -49,8 +52,9 @@ def inspection_data(inspection: Inspection) -> dict[str, Any]:
         "room": _room(inspection),
         **_wire_value(inspection, names),
         "ending": wire.prompt.ending,
-        "messages": len(read_messages(inspection.subject.messages)),
-        "sources": dict(_sources(inspection)),
+        "messages": len(messages),
+        "sources": dict(_sources(inspection, messages)),
+        "exact": dict(_exact(messages)),
         "diagnostics": list(_diagnostics(inspection)),
         "findings": list(_findings(inspection)),
         "losses": [text for _, text in losses_of(inspection)],
@@ -194,7 +198,7 @@ def _apart(spans: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
 # The messages
 
 
-def _sources(inspection: Inspection) -> Iterator[tuple[int, dict[str, Any]]]:
+def _sources(inspection: Inspection, messages: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The messages of the file as mappings, less content that stands in the wire, but for those of only a role then."""
     wired: dict[int, list[str]] = {}
     roles: dict[int, str] = {}
@@ -204,12 +208,27 @@ def _sources(inspection: Inspection) -> Iterator[tuple[int, dict[str, Any]]]:
         if index is not None and segment.message is not None:
             wired.setdefault(index, []).append(segment.text if segment.kind in _TEXTS else "")
             roles[index] = prompt.messages[segment.message].role
-    for index, message in enumerate(read_messages(inspection.subject.messages)):
-        mapping = _mapping(message)
+    for index, message in enumerate(messages):
+        mapping = dict(message)
         if index in wired and mapping["content"] == "".join(wired[index]):
             del mapping["content"]
         if mapping != {"role": roles.get(index)}:
             yield index, mapping
+
+
+def _exact(messages: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Messages with a number that a script would round, such as an id of 64 bits, as JSON."""
+    for index, message in enumerate(messages):
+        if _is_rounded(message):
+            yield index, json.dumps(message, ensure_ascii=False, indent=2)
+
+
+def _is_rounded(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_rounded, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_rounded, value))
+    return isinstance(value, int) and abs(value) > _SAFE
 
 
 def _mapping(message: Message) -> dict[str, Any]:

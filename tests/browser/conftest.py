@@ -102,6 +102,8 @@ def show(page: Page, tmp_path: Path) -> Callable[..., Page]:
     def open_as_file(text: str, fragment: str = "") -> Page:
         path = tmp_path / "page.html"
         path.write_text(text, encoding="utf-8")
+        if fragment and page.url.startswith(path.as_uri()):
+            page.goto("about:blank")  # to another fragment a page is not loaded anew
         page.goto(path.as_uri() + fragment)
         return page
 

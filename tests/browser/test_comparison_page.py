@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from chatml.cli import main
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -40,14 +40,14 @@ Compare = Callable[..., "Page"]
 
 
 @pytest.fixture
-def compare(show: Callable[[str], Page], tmp_path: Path) -> Compare:
+def compare(show: Callable[[str], Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
     """Open the page of two conversations."""
+    monkeypatch.chdir(tmp_path)
 
     def call(before: Any, after: Any, *options: str) -> Page:
         for name, value in (("before.json", before), ("after.json", after)):
             (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
-        command = [sys.executable, "-m", "chatml", "diff", "before.json", "after.json", "--html", "d.html", *options]
-        assert subprocess.run(command, cwd=tmp_path, check=False, timeout=60).returncode in (0, 1)
+        assert main(["diff", "before.json", "after.json", "--html", "d.html", *options]) in (0, 1)
         return show((tmp_path / "d.html").read_text(encoding="utf-8"))
 
     return call
@@ -149,19 +149,30 @@ def test_thousands_of_changes(compare: Compare) -> None:
     assert page.locator("article").count() == 1_000
 
 
-@pytest.mark.parametrize("width", [320, 400, 1280])
-def test_nothing_is_wider_than_the_window(compare: Compare, width: int) -> None:
+def test_nothing_is_wider_than_the_window(compare: Compare) -> None:
     page = compare(BEFORE, [*AFTER, {"role": "user", "content": "x" * 3000}])
-    page.set_viewport_size({"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 400, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(compare: Compare, scheme: Any) -> None:
+def test_contrast(compare: Compare) -> None:
     """Every text has 4.5:1 on its own ground."""
     page = compare(BEFORE, AFTER)
-    page.emulate_media(color_scheme=scheme)
+    page.emulate_media(color_scheme="light")
     assert page.evaluate(LEAST_CONTRAST) >= 4.5
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(LEAST_CONTRAST) >= 4.5
+
+
+def test_the_bar_says_something_without_colours(compare: Compare) -> None:
+    page = compare(BEFORE, AFTER)
+    page.emulate_media(forced_colors="active")
+    grounds = page.locator(".bar .part").evaluate_all(GROUNDS)
+    assert len(set(grounds)) == len(grounds) == 3
+
+
+GROUNDS = "all => all.map(one => getComputedStyle(one).background)"
 
 
 LEAST_CONTRAST = """() => {

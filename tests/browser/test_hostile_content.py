@@ -124,11 +124,12 @@ def test_content_with_every_toggle(show: Show) -> None:
     page = show(html_of(hostile()))
     for name in ("Ids", "Whitespace", "Tokens"):
         page.get_by_role("button", name=name, exact=True).click()
-    for place in range(0, page.locator(".token").count(), 40):
-        page.locator(".token").nth(place).dispatch_event("click")
-    for payload in PAYLOADS:
-        page.get_by_role("searchbox").fill(_unsafe(in_layout=False).sub(_escaped, payload.split("\n")[0]))
-        assert page.locator(".count").inner_text() != "nothing found", payload
+    page.locator(".token").evaluate_all("(all) => all.filter((_, n) => n % 40 === 0).forEach((one) => one.click())")
+    shown = [_unsafe(in_layout=False).sub(_escaped, payload.split("\n")[0]) for payload in PAYLOADS]
+    found = page.evaluate(
+        "(all) => all.map((text) => { search(current.view, text); return current.view.hits.length; })", shown
+    )
+    assert all(found), [text for text, count in zip(shown, found, strict=True) if not count]
     page.get_by_role("button", name="Whitespace", exact=True).click()
     check(page)
 
@@ -143,19 +144,25 @@ def test_a_text_that_is_read(show: Show) -> None:
 @pytest.mark.parametrize("kind", ["html", "terminal", "moved", "markers"])
 def test_names_of_things(show: Show, kind: str) -> None:
     """Names of files and fields, arguments of calls, reasons: what is not content."""
-    for payload in {"html": HTML, "terminal": TERMINAL, "moved": MOVED, "markers": MARKERS}[kind]:
+    payloads = {"html": HTML, "terminal": TERMINAL, "moved": MOVED, "markers": MARKERS}[kind]
+    messages: list[dict[str, Any]] = []
+    for payload in payloads:
         function = {"name": "f", "arguments": json.dumps({payload: payload})}
-        data = data_of([
+        messages += [
             {"role": "user", "content": "x", payload: payload, "__proto__": {"pwned": 1}},
             {"role": "assistant", "tool_calls": [{"id": payload, "type": "function", "function": function}]},
             {"role": "tool", "tool_call_id": payload, "content": payload},
-        ])  # fmt: skip
-        data |= {"file": payload, "facts": [[payload, payload, payload]], "losses": [payload], "untiled": payload}
-        data["findings"] += [{"severity": payload, "text": payload, "span": None}]
-        page = show(make_page("inspection", payload, data))
-        check(page, ())
-        assert page.locator("h1").inner_text().split() == _unsafe(in_layout=False).sub(_escaped, payload).split()
-        assert page.locator(".card").nth(1).locator("pre").count() == 1
+        ]
+    data = data_of(messages)
+    name = "\n".join(payloads)
+    data |= {"file": name, "facts": [[one, one, one] for one in payloads], "losses": payloads, "untiled": name}
+    data["findings"] += [{"severity": one, "text": one, "span": None} for one in payloads]
+    page = show(make_page("inspection", name, data))
+    check(page, ())
+    assert page.locator("h1").inner_text().split() == _unsafe(in_layout=False).sub(_escaped, name).split()
+    assert page.locator(".card").nth(1).locator("pre").count() == 1
+    assert page.evaluate("messagesJson(current.view)").startswith("[")
+    assert json.loads(page.evaluate("messagesJson(current.view)")) == [{"content": None, **one} for one in messages]
 
 
 def test_lone_surrogates(show: Show) -> None:

@@ -6,10 +6,11 @@ import json
 import re
 from itertools import pairwise
 
-import pytest
 from inspection_pages import MESSAGES, WIRE, Messages, Show, button, clipboard, data_of, html_of, panel, true_text
 
 from chatml import Prompt, encode, render
+from chatml.cli._tables import percent
+from chatml.dialects import get_dialect
 from chatml.views import page as make_page
 
 # What it shows
@@ -28,6 +29,24 @@ def test_the_page_names_what_was_found(show: Show) -> None:
     ] + ["The reply begins here"]
     assert "tokens left of 128,000" in page.get_by_label("Context window").inner_text()
     assert page.locator(".findings li").count() == 2
+
+
+def test_what_there_is_not_is_not_shown(show: Show) -> None:
+    page = show(make_page("inspection", "x", data_of([{"role": "user", "content": "hi"}]) | {"room": None}))
+    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Messages", "Prompt"]
+    assert page.locator(".inspection").evaluate("(one) => [...one.childNodes].every((node) => node.tagName)")
+    page = show(make_page("inspection", "x", data_of([], dialect=get_dialect("phi4"))))  # an empty text
+    assert page.locator(".card, .warn").count() == 0
+    page.get_by_role("searchbox").fill("a")
+    assert page.locator(".count").inner_text() == "nothing found"
+
+
+def test_shares_are_those_of_the_terminal(show: Show) -> None:
+    page = show(html_of())
+    shares = page.evaluate(
+        "Array.from({ length: 201 }, (_, part) => [shareView(part, 200)].flat()[0].textContent ?? '')"
+    )
+    assert shares == [percent(part, 200) for part in range(201)]
 
 
 def _totals() -> list[int]:
@@ -128,6 +147,43 @@ def test_keyboard_alone(show: Show) -> None:
     assert re.search(r"#t\d+$", page.url)
 
 
+def test_keyboard_without_markers(show: Show) -> None:
+    """Keys go over what is hidden, and into every card that shows a token."""
+    page = show(html_of(), "#t0")
+    button(page, "Markers").click()
+    stops = page.locator(".card [tabindex='0']")
+    assert stops.count() == 4  # the reply has nothing but markers
+    assert all(stop.is_visible() for stop in stops.all())
+    stops.first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert panel(page)["piece"] == "You"
+    for key, piece in (
+        ("End", "."),
+        ("ArrowRight", "K"),
+        ("Home", "K"),
+        ("Control+End", " coffee"),
+        ("Control+Home", "You"),
+    ):
+        page.keyboard.press(key)
+        assert panel(page)["piece"] == piece
+        assert page.locator(":focus").get_attribute("aria-label") == piece
+    page.evaluate("location.hash = '#t1'")  # a token that is hidden
+    page.wait_for_function("document.activeElement.textContent === 'system'")
+    assert button(page, "Markers").get_attribute("aria-pressed") == "true"
+    assert stops.count() == 5
+
+
+def test_the_panel_lies_over_no_chosen_token(show: Show) -> None:
+    page = show(html_of(), "#t0")
+    page.set_viewport_size({"width": 640, "height": 400})  # 1280 by 800, at 200%
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+        end, panel_start = page.evaluate("""[document.activeElement, document.querySelector('.panel')]
+            .map((one, place) => one.getClientRects()[0][place ? 'top' : 'bottom'])""")
+        assert end <= panel_start
+
+
 def test_a_card_is_one_tab_stop(show: Show) -> None:
     page = show(html_of())
     page.get_by_label("Tokens of 0 system").focus()
@@ -193,6 +249,17 @@ def test_roles_can_be_hidden(show: Show) -> None:
     assert panel(page)["message"] == "2 assistant"
     button(page, "user").click()
     assert page.locator(".card").nth(1).is_visible()
+
+
+def test_what_is_hidden_is_shown_to_who_goes_there(show: Show) -> None:
+    page = show(html_of())
+    for go in (button(page, "Show").first, page.locator("a[href='#m1']"), page.locator("a[href='#m1']")):
+        button(page, "user").click()
+        assert not page.locator(".card").nth(1).is_visible()
+        go.click()
+        page.locator(".card").nth(1).wait_for()
+        assert button(page, "user").get_attribute("aria-pressed") == "true"
+        assert page.locator(":focus").evaluate("(one) => one.closest('.card').dataset.role") == "user"
 
 
 def test_light_and_dark(show: Show) -> None:
@@ -272,6 +339,41 @@ def test_copies(show: Show) -> None:
     assert json.loads(clipboard(page)) == MESSAGES
 
 
+def test_a_copy_says_whether_there_is_one(show: Show) -> None:
+    page = show(html_of())
+    done = page.locator("button.done")
+    button(page, "Copy ids").click()
+    done.wait_for()
+    assert done.inner_text() == "Copy ids"
+    done.wait_for(state="detached")
+    page.evaluate("""() => {
+        navigator.clipboard.writeText = () => Promise.reject(new Error('no'));
+        document.execCommand = () => false;
+    }""")
+    button(page, "Copy ids").click()
+    page.get_by_text("Copy ids: the browser does not allow it").wait_for(state="attached")
+    assert done.count() == 0
+
+
+def test_copies_keep_what_scripts_and_fields_change(show: Show) -> None:
+    """Whole numbers of more than 53 bits, carriage returns, zero bytes."""
+    messages: Messages = [
+        {"role": "user", "content": "a\r\nb\rc\0\ufeff\u2028", "id": 1234567890123456789},
+        {"role": "assistant", "content": "", "seed": {"__proto__": [2**53]}},
+        {"role": "user", "content": "x", "small": 2**53 - 1},
+    ]
+    page = show(html_of(messages))
+    for _ in range(2):
+        button(page, "Copy string").click()
+        page.get_by_text("Copy string: copied").wait_for(state="attached")
+        assert clipboard(page) == render(messages, dialect=WIRE, add_generation_prompt=True, lossy=True)
+        button(page, "Copy JSON").click()
+        page.get_by_text("Copy JSON: copied").wait_for(state="attached")
+        assert json.loads(clipboard(page)) == messages
+        assert page.locator(":focus").inner_text() == "Copy JSON"
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+
+
 def test_copy_without_a_clipboard_of_the_new_kind(show: Show) -> None:
     page = show(html_of())
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
@@ -286,6 +388,15 @@ def test_what_is_selected_is_copied_as_it_is(show: Show) -> None:
     page.evaluate("getSelection().selectAllChildren(document.querySelector('.card .wire'))")
     page.keyboard.press("Control+c")
     assert clipboard(page) == "<|im_start|>user<|im_sep|>a\x1bb\u202ec\n d<|im_end|>"
+
+
+def test_what_is_hidden_is_not_copied(show: Show) -> None:
+    page = show(html_of())
+    button(page, "user").click()
+    button(page, "Markers").click()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.cards'))")
+    page.keyboard.press("Control+c")
+    assert clipboard(page) == "You help.\nBriefly.\tPlease.Of course, coffee."
 
 
 MIXED: Messages = [
@@ -335,8 +446,7 @@ def test_tokens_that_are_not_those_of_the_text(show: Show) -> None:
 # Room
 
 
-@pytest.mark.parametrize("width", [320, 400, 1280])
-def test_no_page_scrolls_sideways(show: Show, width: int) -> None:
+def test_no_page_scrolls_sideways(show: Show) -> None:
     page = show(
         html_of(
             [
@@ -346,12 +456,28 @@ def test_no_page_scrolls_sideways(show: Show, width: int) -> None:
             ]
         )
     )
-    page.set_viewport_size({"width": width, "height": 800})
-    for name in ("Ids", "Whitespace"):
-        button(page, name).click()
+    for width in (320, 400, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        for name in ("Ids", "Whitespace"):
+            button(page, name).click()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator(".token").nth(30).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.locator(".token").nth(30).click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_paper_and_forced_colours(show: Show) -> None:
+    page = show(html_of())
+    ink = "getComputedStyle(document.body).color"
+    light = page.evaluate(ink)
+    page.emulate_media(color_scheme="dark")
+    button(page, "Light or dark").click()
+    button(page, "Light or dark").click()
+    assert page.evaluate(ink) != light
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate(ink) == light
+    page.emulate_media(media="screen", color_scheme="light", forced_colors="active")
+    grounds = page.locator(".bar .part").evaluate_all("(all) => all.map((one) => getComputedStyle(one).background)")
+    assert len(set(grounds)) == 3
 
 
 def test_everything_has_a_name(show: Show) -> None:

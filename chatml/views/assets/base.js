@@ -23,23 +23,34 @@ const announcer = el("p", { class: "hidden", role: "status", "aria-live": "polit
 document.body.append(announcer);
 const announce = (text) => { announcer.textContent = text; };
 
-/** A button that copies what `text` gives. */
+/** A button that copies what `text` gives, and says whether it did. */
 function copyButton(label, text) {
-  return el("button", { type: "button", onclick: async () => {
+  const button = el("button", { type: "button", class: "copy", onclick: async () => {
     const copied = text();
-    try { await navigator.clipboard.writeText(copied); } catch { copyTheOldWay(copied); }
-    announce(`${label}: copied`);
+    const isDone = await navigator.clipboard?.writeText(copied).then(() => true, () => false) || copyTheOldWay(copied);
+    announce(isDone ? `${label}: copied` : `${label}: the browser does not allow it`);
+    button.classList.toggle("done", isDone);
+    setTimeout(() => button.classList.remove("done"), 2000);
   } }, label);
+  return button;
 }
 
-/** Pages opened from a disk may have no clipboard of the new kind. */
+/** Pages opened from a disk may have no clipboard of the new kind. Returns whether the text was copied. */
 function copyTheOldWay(text) {
-  const area = el("textarea", { class: "hidden", "aria-hidden": "true" });
-  area.value = text;
+  const focused = document.activeElement;
+  const area = el("textarea", { class: "hidden", "aria-hidden": "true" }, "x"); // some copy only what is selected
+  let isDone = false;
+  area.addEventListener("copy", (event) => { // the text of a field would lose its carriage returns
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+    isDone = true;
+  });
   document.body.append(area);
   area.select();
   document.execCommand("copy");
   area.remove();
+  focused?.focus();
+  return isDone;
 }
 
 /** A button that changes between light and dark. */

@@ -42,6 +42,7 @@ function wiredCard(view, { key, start, end }) {
   const title = role === undefined ? LOOSE[key] : role + (row?.name ? ` ${row.name}` : "");
   const wire = el("div", { class: "wire", role: "group", tabindex: prompt.tokens ? 0 : null });
   const card = makeCard(view, { index, role: role ?? key, title, tokens: row?.total }, wire);
+  card.wire = wire;
   wire.setAttribute("aria-label", `Tokens of ${visible(card.name)}: arrow keys go from one to the next`);
   wire.card = card;
   let at = start;
@@ -59,7 +60,7 @@ function wiredCard(view, { key, start, end }) {
 
 function apartCard(view, { message, index }) {
   const row = view.byIndex.get(index);
-  const text = visibleLines(JSON.stringify(message, null, 2));
+  const text = visibleLines(jsonOf(view, index));
   return makeCard(view, { index, role: message.role, title: message.role, tokens: row?.total },
     el("p", { class: "warn" }, "Not in the prompt as shown: "
       + (row ? "it is counted, but how it is written is not known." : "the dialect has no form for it.")),
@@ -72,11 +73,11 @@ const visibleLines = (text) => text.replace(unseen, escaped);
 
 function toolbar(view) {
   const { data, prompt } = view;
-  const toggle = (label, isOn, change) => el("button", { type: "button", "aria-pressed": String(isOn()), onclick: (event) => {
-    change();
-    event.currentTarget.setAttribute("aria-pressed", String(isOn()));
-    applySettings(view);
-  } }, label);
+  const toggle = (label, isOn, change) => {
+    const button = el("button", { type: "button", onclick: () => { change(); applySettings(view); } }, label);
+    view.toggles.push(() => button.setAttribute("aria-pressed", String(isOn())));
+    return button;
+  };
   const setting = (label, key) => toggle(label, () => settings[key], () => { settings[key] = !settings[key]; });
   const roleToggle = (role) => toggle(visible(role), () => !settings.hidden.has(role),
     () => { if (!settings.hidden.delete(role)) settings.hidden.add(role); });
@@ -96,7 +97,7 @@ function toolbar(view) {
     el("div", { role: "search" }, field, step("Previous", "↑", -1), step("Next", "↓", 1), count),
     el("div", { role: "group", "aria-label": "Copy" }, copyButton("Copy string", () => stringOf(view)),
       data.ids ? copyButton("Copy ids", () => JSON.stringify(data.ids)) : null,
-      copyButton("Copy JSON", () => JSON.stringify(view.messages, null, 2))));
+      copyButton("Copy JSON", () => messagesJson(view))));
 }
 
 /** The string as `chatml.render` gives it: with its escapes where messages were rendered, a text as it is. */
@@ -110,16 +111,26 @@ function stringOf({ prompt }) {
   return pieces.join("") + prompt.text.slice(done);
 }
 
+/** A message of the file as JSON; one with a number that a script would round has its own. */
+const jsonOf = ({ data, messages }, index) => data.exact[index] ?? JSON.stringify(messages[index], null, 2);
+
+function messagesJson(view) {
+  const written = view.messages.map((_, index) => jsonOf(view, index).split("\n").map((line) => `  ${line}`).join("\n"));
+  return written.length ? `[\n${written.join(",\n")}\n]` : "[]";
+}
+
 function applySettings(view) {
-  const { root } = view;
+  const { root, prompt } = view;
   for (const key of ["tokens", "ids", "whitespace", "markers"]) root.dataset[key] = settings[key] ? "on" : "off";
+  for (const show of view.toggles) show();
   for (const card of view.cards) card.element.hidden = settings.hidden.has(card.role);
   const layout = `${settings.ids} ${settings.whitespace}`;
   if (view.layout !== undefined && view.layout !== layout) {
     for (const block of view.blocks) if (block.isDrawn) block.draw();
-    for (const wire of root.querySelectorAll(".wire[tabindex]")) [wire.stop, wire.tabIndex] = [null, 0];
+    for (const { wire } of view.cards) if (wire) wire.stop = null;
     if (view.shown >= 0) choose(view, view.shown, { focus: false, scroll: false }); // its element is a new one
   }
   view.layout = layout;
+  if (prompt.tokens) setStops(view);
   if (settings.query) search(view, settings.query, { go: false });
 }

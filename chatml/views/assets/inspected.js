@@ -10,15 +10,17 @@ const LONG = 100_000; // units; from here on what is far from the window is not 
 function inspectionView(data) {
   const prompt = readPrompt(data);
   const root = el("div", { class: "inspection", "data-long": data.text.length > LONG ? "on" : "off" });
-  const view = { data, prompt, root, ...readMessages(data, prompt), cards: [], blocks: [], hits: [], hit: -1, shown: -1 };
+  const parts = { cards: [], blocks: [], toggles: [] };
+  const view = { data, prompt, root, ...readMessages(data, prompt), ...parts, hits: [], hit: -1, shown: -1 };
   current.view = view;
   view.panel = tokenPanel(view);
   const list = el("div", { class: "cards" }, cardsOf(view));
-  root.append(factsView(data), tableView(view), windowView(data), findingsView(view),
+  const sections = [factsView(data), tableView(view), windowView(data), findingsView(view),
     el("section", { class: "prompt", "aria-label": "Prompt" }, el("h2", {}, "Prompt"), toolbar(view),
       data.ids && prompt.tokens ? null
         : el("p", { class: "warn" }, `Shown without the borders of tokens. ${visible(data.untiled ?? "")}`),
-      list, view.panel.element));
+      list, view.panel.element)];
+  root.append(...sections.filter(Boolean));
   listenToTokens(view, list);
   applySettings(view);
   search(view, settings.query, { go: false });

@@ -60,17 +60,17 @@ const SPACES = { " ": "blank", "\t": "tab", "\n": "newline" };
 /** The true text of what is selected; what is no text of a prompt, such as headings, is left out. */
 function selectedText(range, text) {
   const root = range.commonAncestorContainer;
-  if (root.nodeType === Node.TEXT_NODE) return trueText(root, range, text);
+  if (root.nodeType === Node.TEXT_NODE) return root.place === undefined ? "" : trueText(root, range, text);
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   let found = "";
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    if (range.intersectsNode(node)) found += trueText(node, range, text);
+    if (node.place === undefined || !range.intersectsNode(node)) continue;
+    if (node.parentElement.checkVisibility()) found += trueText(node, range, text); // roles and markers may be hidden
   }
   return found;
 }
 
 function trueText(node, range, text) {
-  if (node.place === undefined) return "";
   if (node.stands) return text.slice(node.place, node.place + node.stands);
   const from = node === range.startContainer ? range.startOffset : 0;
   const to = node === range.endContainer ? range.endOffset : node.length;
@@ -131,7 +131,8 @@ function contentsOf(prompt) {
 
 /** The data of a prompt, as `_wire_value` in chatml/cli/_inspection_data.py makes it, with all that cuts it. */
 function readPrompt(data) {
-  const lengths = data.lengths && Array.from(data.lengths, (letter) => letter.charCodeAt(0) - 47); // "0" is one byte
+  const lengths = data.lengths === null ? null // an empty prompt has none of them, and they add up
+    : Array.from(data.lengths, (letter) => letter.charCodeAt(0) - 47); // "0" is one byte
   const prompt = { ...data, lengths, tokens: cutTokens(data.text, lengths), segments: [], pieces: [] };
   prompt.roles = data.roles.map((place) => data.names[place]);
   prompt.indexes = data.indexes ?? data.roles.map((_, place) => place);

@@ -3,14 +3,33 @@
 function goTo(view, place, { end = place + 1, focus = true } = {}) {
   const block = blockAt(view, place);
   block.need();
-  if (block.card.element.hidden) {
-    settings.hidden.delete(block.card.role);
+  reveal(view, block.card);
+  if (!isSeen(view, place, end)) {
+    settings.markers = true;
     applySettings(view);
   }
   if (view.prompt.tokens) choose(view, groupAt(view.prompt, place), { focus });
   const target = rangeOf(block, place, end).startContainer.parentElement;
   target.scrollIntoView({ block: "center", behavior: "instant" });
 }
+
+/** Show a card, and all of its role, if they are hidden. */
+function reveal(view, card) {
+  if (settings.hidden.delete(card.role)) applySettings(view);
+}
+
+function goToMessage(view, card) {
+  reveal(view, card);
+  card.element.scrollIntoView({ behavior: "instant" });
+  const target = card.wire?.hasAttribute("tabindex") ? card.wire : card.element;
+  if (target === card.element) target.tabIndex = -1;
+  target.focus({ preventScroll: true });
+}
+
+/** A link to a message: it leads there also when it is in the address already. */
+const messageLink = (name) => el("a", { href: `#m${name}`, onclick: (event) => {
+  if (location.hash === event.currentTarget.hash) followHash();
+} }, name);
 
 /** Go to what the address names: `#t123` is a token, `#m3` a message. */
 function followHash() {
@@ -21,11 +40,7 @@ function followHash() {
     goTo(view, view.prompt.tokens.starts[groupOf(view.prompt, Number(name))]);
   } else if (kind === "m") {
     const card = view.cards.find((one) => one.index !== undefined && String(one.index ?? "+") === name);
-    if (card) {
-      card.element.hidden = false;
-      card.element.scrollIntoView();
-      card.element.querySelector(".wire").focus({ preventScroll: true });
-    }
+    if (card) goToMessage(view, card);
   }
 }
 addEventListener("hashchange", followHash);
@@ -38,7 +53,7 @@ const MOST_HITS = 50000;
 function search(view, query, { go = true } = {}) {
   settings.query = query;
   const { prompt } = view;
-  view.hits = query ? [...found(prompt, query)].filter(([place]) => isSeen(view, place)) : [];
+  view.hits = query ? [...found(prompt, query)].filter((hit) => isSeen(view, ...hit)) : [];
   view.hit = -1;
   highlight(view);
   if (go && view.hits.length) nextHit(view, 1);

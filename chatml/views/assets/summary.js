@@ -16,7 +16,7 @@ function tableView(view) {
     columns.map(([key]) => cell(key in row ? number(row[key]) : "")), el("td", { class: "number strong" }, number(tokens)),
     el("td", {}, shareView(tokens, data.total)), withStatus ? el("td", {}, grade(row)) : null,
     el("td", { class: "words faint" }, words));
-  const makers = view.rows.map((row) => () => rowOf(el("a", { href: `#m${row.index ?? "+"}` }, row.index ?? "+"),
+  const makers = view.rows.map((row) => () => rowOf(messageLink(row.index ?? "+"),
     visible(row.name ? `${row.role} ${row.name}` : row.role), row, row.total, visible(row.text.slice(0, 160))));
   const body = el("tbody", {}, makers.slice(0, MOST_ROWS).map((make) => make()));
   const parts = data.parts.map((part) => rowOf("", part.name, part, part.tokens, ""));
@@ -41,7 +41,8 @@ function grade({ status, share, bound }) {
 
 function shareView(part, whole) {
   if (!part || !whole) return "";
-  const percent = Math.round((100 * part) / whole);
+  const exact = (100 * part) / whole;
+  const percent = exact % 1 === 0.5 ? 2 * Math.round(exact / 2) : Math.round(exact); // as in the terminal, halves to even
   const bar = el("span", { class: "share", "aria-hidden": "true" });
   bar.style.inlineSize = `${(4 * part) / whole}rem`;
   return [el("span", { class: "percent" }, percent ? `${percent}%` : "<1%"), bar];

@@ -65,7 +65,9 @@ function choose(view, group, { focus = true, scroll = true } = {}) {
   wire.tabIndex = -1; // its tab stop is the token now
   view.panel.show(group);
   if (focus && document.activeElement !== span) span.focus({ preventScroll: true });
-  if (scroll) span.scrollIntoView({ block: "nearest", behavior: "instant" });
+  if (!scroll) return;
+  span.style.scrollMarginBlockEnd = `${view.panel.element.offsetHeight + 8}px`; // the panel lies over the end of the window
+  span.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
 function listenToTokens(view, list) {
@@ -86,7 +88,8 @@ function listenToTokens(view, list) {
   });
   list.addEventListener("focusin", ({ target }) => {
     const { card, group } = target;
-    if (card && target.matches(":focus-visible")) choose(view, groupAt(prompt, card.blocks[0].start));
+    const first = card && target.matches(":focus-visible") ? firstOf(view, card) : null;
+    if (first !== null) choose(view, first);
     else if (group !== undefined && target !== view.chosen) choose(view, group);
   });
   list.addEventListener("keydown", (event) => {
@@ -106,30 +109,62 @@ function listenToTokens(view, list) {
 function keyTarget(view, { key, ctrlKey }, group) {
   const card = blockAt(view, view.prompt.tokens.starts[group]).card;
   const last = view.prompt.tokens.starts.length - 2;
-  const ends = ctrlKey ? [0, last] : [card.blocks[0].start, card.blocks.at(-1).end - 1].map((at) => groupAt(view.prompt, at));
+  const [from, to] = ctrlKey ? [0, last] : endsOf(view, card);
   switch (key) {
     case "ArrowRight": return step(view, group, 1);
     case "ArrowLeft": return step(view, group, -1);
     case "ArrowDown": return lineStep(view, group, 1);
     case "ArrowUp": return lineStep(view, group, -1);
-    case "Home": return ends[0];
-    case "End": return ends[1];
+    case "Home": return seenFrom(view, from, 1);
+    case "End": return seenFrom(view, to, -1);
     case "Enter": case " ": return group;
     default: return undefined;
   }
 }
 
-/** The next token that can be seen: some messages are hidden, and without markers some tokens are. */
-function step(view, group, way) {
-  const { starts } = view.prompt.tokens;
-  for (let next = group + way; next >= 0 && next < starts.length - 1; next += way) {
-    if (isSeen(view, starts[next])) return next;
-  }
-  return group;
+const step = (view, group, way) => seenFrom(view, group + way, way) ?? group;
+
+/** The next token that can be seen, from `group` on; null where there is none. */
+function seenFrom(view, group, way, last = way < 0 ? 0 : view.prompt.tokens.starts.length - 2) {
+  for (let next = group; way * next <= way * last; next += way) if (isTokenSeen(view, next)) return next;
+  return null;
 }
 
-const isSeen = (view, place) => !blockAt(view, place).card.element.hidden
-  && (settings.markers || !view.prompt.pieces[lastAtMost(view.prompt.pieces, place, (one) => one.start)].look.startsWith("frame"));
+/** The first token of a card that can be seen; null where there is none. */
+function firstOf(view, card) {
+  const [from, to] = endsOf(view, card);
+  return seenFrom(view, from, 1, to);
+}
+
+/** The first and last token of a card. */
+const endsOf = ({ prompt }, { blocks }) => [blocks[0].start, blocks.at(-1).end - 1].map((at) => groupAt(prompt, at));
+
+function isTokenSeen(view, group) {
+  const { starts } = view.prompt.tokens;
+  return isSeen(view, starts[group], starts[group + 1]);
+}
+
+/** Whether some of a part of the prompt can be seen: messages can be hidden, and markers. */
+function isSeen(view, start, end) {
+  if (blockAt(view, start).card.element.hidden) return false;
+  if (settings.markers) return true;
+  const { pieces } = view.prompt;
+  let index = lastAtMost(pieces, start, (one) => one.start);
+  for (; index < pieces.length && pieces[index].start < end; index += 1) if (!pieces[index].look.startsWith("frame")) return true;
+  return false;
+}
+
+/** Each card that shows a token is one stop of the keyboard: the token that was chosen last, or the card. */
+function setStops(view) {
+  for (const card of view.cards.filter(({ wire, element }) => wire && !element.hidden)) {
+    const { wire } = card;
+    if (wire.stop && !isTokenSeen(view, wire.stop.group)) {
+      wire.stop.removeAttribute("tabindex");
+      wire.stop = null;
+    }
+    wire.tabIndex = wire.stop || firstOf(view, card) === null ? -1 : 0;
+  }
+}
 
 function lineStep(view, group, way) {
   const box = (one) => spanOf(view, one).getClientRects()[0] ?? spanOf(view, one).getBoundingClientRect();
