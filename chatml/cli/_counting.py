@@ -138,6 +138,9 @@ class _Run:
         if self.arguments.cost and (subject.model is None or subject.model.info.input_price is None):
             whom = f"model {subject.model.name}" if subject.model else "a dialect"
             self.notes[f"no price is known for {whom}: name a file with prices by --models"] = None
+        if subject.left_out:
+            outside = f"{name}: {number(subject.left_out)} characters stand outside of messages and are not counted"
+            self.notes[f"{outside}; without --model all of the text is"] = None
         if subject.is_foreign:
             self.notes[
                 f"the models of dialect {subject.dialect.name} have a vocabulary of their own: counts by "

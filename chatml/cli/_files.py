@@ -225,7 +225,7 @@ def _check_kind(path: str, status: os.stat_result) -> None:
         raise FileError(
             "this is a folder, expected a file",
             path=path,
-            hint="name a file in it; count and sanitize --scan take folders",
+            hint="name a file in it; count, stats, lint and sanitize --scan take folders",
         )
     kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "not a regular file")
     raise FileError(f"this is {kind}, expected a regular file", path=path, hint="give - and send it to standard input")

@@ -61,7 +61,8 @@ class Subject(NamedTuple):
     plain text, which is counted with the vocabulary of a model and held against its window. `reading`
     says how a text was read, also where its messages are then counted in another wire. `dialect` is the wire.
     `is_billed`: it is that of the model's provider. `is_foreign`: `encoding` is only a stand-in for the vocabulary
-    that the models of the dialect have.
+    that the models of the dialect have. `left_out` are the characters of a text that stand outside of its messages,
+    where only these are counted.
     """
 
     document: Document
@@ -73,6 +74,7 @@ class Subject(NamedTuple):
     encoding: str | tiktoken.Encoding
     is_billed: bool
     is_foreign: bool
+    left_out: int = 0
 
 
 def read_choices(arguments: Namespace) -> Choices:
@@ -170,7 +172,7 @@ def reading_of(text: str, dialect: Dialect | None) -> Reading:
 
 def subject_of(document: Document, choices: Choices) -> Subject:
     """Take the decisions for one conversation."""
-    reading, text, messages = None, None, document.messages
+    reading, text, messages, left_out = None, None, document.messages, 0
     if document.text is not None:
         reading = reading_of(document.text, choices.dialect)
         text = Prompt.from_text(document.text, dialect=reading.dialect)
@@ -179,12 +181,17 @@ def subject_of(document: Document, choices: Choices) -> Subject:
     is_plain = document.format == "text"  # it has no messages that a model's wire could hold: it is counted as it is
     is_billed = model is not None and not is_plain and (choices.dialect is None or reading is not None)
     if model is not None and is_billed:
+        left_out = _outside(text) if text else 0
         dialect, text = get_dialect(model.info.dialect), None
     else:
         dialect = reading.dialect if reading else choices.dialect or get_dialect(DEFAULT_DIALECT)
     encoding = choices.encoding or (model.info.encoding if model else dialect.encoding)
     is_foreign = not (model or dialect.own_vocabulary) and encoding == dialect.encoding
-    return Subject(document, reading, text, messages, model, dialect, encoding, is_billed, is_foreign)
+    return Subject(document, reading, text, messages, model, dialect, encoding, is_billed, is_foreign, left_out)
+
+
+def _outside(text: Prompt) -> int:
+    return sum(one.end - one.start for one in text.diagnostics if one.code == "text-outside-message")
 
 
 def _model(name: str, how: str, table: ModelTable) -> Model:

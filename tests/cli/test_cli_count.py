@@ -133,3 +133,11 @@ def test_what_cannot_be_counted(run: Run, write: Write) -> None:
     assert run("count", "audio.json") == Result(2, "", problem)
     result = run("count", "audio.json", "--allow-estimate")
     assert result == Result(0, "tokens  status    file\n     7  estimate  audio.json\n", NAMED.format("audio.json"))
+
+
+def test_text_outside_of_messages_is_not_silently_left_out(run: Run, write: Write) -> None:
+    write("stray.chatml", "Be brief.\n<|im_start|>user\nHi<|im_end|>\n")
+    note = "chatml: note: stray.chatml: 10 characters stand outside of messages and are not counted"
+    result = run("count", "stray.chatml", "--model", "gpt-4o")
+    assert (result.status, result.err) == (0, f"{note}; without --model all of the text is\n")
+    assert run("count", "stray.chatml").err == ""

@@ -127,7 +127,7 @@ def test_file_as_folder(run: Run, write: Write) -> None:
 @pytest.mark.parametrize("command", ["render", "parse", "inspect"])
 def test_folder_where_a_file_is_needed(run: Run, command: str) -> None:
     assert run(command, ".") == failure(
-        ".: this is a folder, expected a file; name a file in it; count and sanitize --scan take folders"
+        ".: this is a folder, expected a file; name a file in it; count, stats, lint and sanitize --scan take folders"
     )
 
 
