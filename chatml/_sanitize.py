@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from chatml._errors import ConfigError, require_text, shown
@@ -47,13 +47,22 @@ def token_set(tokens: Iterable[str] | None) -> frozenset[str]:
     if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
         found = shown(tokens) if isinstance(tokens, str) else type(tokens).__name__
         raise ConfigError(f"found {found}, expected a list of special tokens", option="tokens")
-    listed = tokens if isinstance(tokens, frozenset) else list(tokens)
-    for token in listed:
+    return _checked_once(tokens) if isinstance(tokens, frozenset) else _checked(list(tokens))
+
+
+@lru_cache(maxsize=256)
+def _checked_once(tokens: frozenset[str]) -> frozenset[str]:
+    """The same for a set that is given with every one of many texts."""
+    return _checked(tokens)
+
+
+def _checked(tokens: Collection[str]) -> frozenset[str]:
+    for token in tokens:
         if not isinstance(token, str):
             raise ConfigError(f"found {type(token).__name__} among the tokens, expected str", option="tokens")
         if not token:
             raise ConfigError("found an empty token, expected at least one character", option="tokens")
-    return frozenset(listed)
+    return frozenset(tokens)
 
 
 def escape(text: str, *, profile: Profile = "exact", tokens: Iterable[str] | None = None, marker: str = MARKER) -> str:

@@ -47,25 +47,28 @@ class UnansweredToolCall(Rule):
         made: dict[int, list[Call]] = {}
         for call in calls:
             made.setdefault(call.turn.number, []).append(call)
-        waiting: list[Call] = []
+        waiting: dict[str | None, list[Call]] = {}
         for turn in context.turns:
             if turn.meant not in _SPEAKERS or _holds_results(turn):
-                waiting = _unanswered(waiting, turn.value.get("tool_call_id")) if waiting else waiting
+                _answer(waiting, turn.value.get("tool_call_id"))
             elif turn.meant == "user":
-                yield from map(_finding, waiting)
-                waiting = []
-            waiting += made.get(turn.number, ())
+                yield from (_finding(call) for calls_of_id in waiting.values() for call in calls_of_id)
+                waiting = {}
+            for call in made.get(turn.number, ()):
+                waiting.setdefault(call.id, []).append(call)
         last = context.turns[-1]
-        for call in waiting:
+        for call in (call for calls_of_id in waiting.values() for call in calls_of_id):
             if call.turn is not last and not (call.form == "text" and last.role == "function_call"):
                 yield _finding(call)
 
 
-def _unanswered(waiting: list[Call], answered: Any) -> list[Call]:
-    """The calls that still wait behind a result, which says which call it answers, or answers all."""
+def _answer(waiting: dict[str | None, list[Call]], answered: Any) -> None:
+    """Take out the calls that a result answers: it says which, or answers all; calls without an id it always does."""
     if not isinstance(answered, str):
-        return []
-    return [call for call in waiting if call.id is not None and call.id != answered]
+        waiting.clear()
+        return
+    waiting.pop(None, None)
+    waiting.pop(answered, None)
 
 
 def _finding(call: Call) -> Finding:
