@@ -55,6 +55,13 @@ def test_the_model_decides(model: str) -> None:
     assert answer({"text": TEXT, "model": model})["given"]["total"] == count(MESSAGES, model=model)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_plain"), [("hi", True), (TEXT, False), ("<|im_start|>user\nhi", False), ("[", False)]
+)
+def test_plain_text_is_said_to_be(text: str, is_plain: bool) -> None:
+    assert answer({"text": text})["is_plain"] is is_plain
+
+
 def test_tools_of_the_form_count() -> None:
     result = answer({"text": TEXT, "tools": json.dumps(TOOLS)})
     assert result["given"]["total"] == count(MESSAGES, model="gpt-4o", tools=TOOLS)
@@ -174,9 +181,12 @@ def test_messages_speak_of_the_page() -> None:
     for request_ in (
         {"text": TEXT, "model": "x"},
         {"text": TEXT, "encoding": "x"},
+        {"text": TEXT, "encoding": "o200k_harmony", "dialect": "chatml"},
         {"text": TEXT, "max_tokens": 3, "reserve": 1},
     ):
-        for problem in answer(request_)["problems"]:
+        problems = answer(request_)["problems"]
+        assert problems
+        for problem in problems:
             assert not any(
                 word in problem["message"] for word in ("encoding=", "max_tokens=", "reserve=", "load_encoding")
             )

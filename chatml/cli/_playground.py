@@ -35,7 +35,9 @@ _BUILT_IN = ModelTable()
 
 # errors speak of the Python interface; what that is called on the page
 _IN_OUR_WORDS = (
-    ("pass encoding= and dialect= for a wire that you know, or run `chatml models` for all names", "choose another"),
+    ("pass encoding= and dialect= for a wire that you know, or run `chatml models` for all names",
+     "choose another, or none and a dialect with an encoding"),
+    ("; load_encoding(path, special_tokens={...}) makes one that has others", ""),
     ("; load_encoding() reads other vocabularies from a .tiktoken or tokenizer.json file", ""),
     ("(max_tokens=", "(max tokens "),
     (" less reserve=", " less the reserve of "),
@@ -109,8 +111,8 @@ def _span_of(error: ChatMLError, document: Document | None) -> tuple[int, int] |
 def answer(request: object, table: ModelTable = _BUILT_IN, *, max_size: int = MAX_SIZE) -> dict[str, Any]:
     """What the page shows for a request. Raises `ConfigError` for one that the page does not make.
 
-    `problems` are about fields of the form, `lint` about the text. `given` and `fitted.data` are inspections, as
-    `chatml/views/assets/inspected.js` draws them, null where there is none.
+    `problems` are about fields of the form, `lint` about the text, which `is_plain` if no message is in it. `given` and
+    `fitted.data` are inspections, as `chatml/views/assets/inspected.js` draws them, null where there is none.
     """
     asked, problems = read_asked(request), _Problems()
     choices = _choices(asked, table, problems)
@@ -119,6 +121,7 @@ def answer(request: object, table: ModelTable = _BUILT_IN, *, max_size: int = MA
     result: dict[str, Any] = {
         "documents": len(documents),
         "document": min(asked.document, max(len(documents) - 1, 0)),
+        "is_plain": bool(documents) and documents[0].format == "text",
         "lint": _lint(asked, choices, documents),
         "given": None,
         "fitted": None,

@@ -11,7 +11,6 @@ Nothing is sent that is not said here. A request that is refused gets a status a
 
 from __future__ import annotations
 
-import http.client
 import io
 import re
 import socket
@@ -21,14 +20,17 @@ from http import HTTPStatus
 from typing import BinaryIO, NamedTuple
 
 MOST_HEAD = 16 * 1024  # bytes of the request line and the headers
+_MOST_HEADERS = 100
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
 SEND_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
 _LINGER = 64 * 2**20  # bytes that are thrown away behind a refusal, so that it can be read
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]{1,2000}) HTTP/1\.[01]\r?\n")
+# RFC 9112, 5: a name and a value in one line, and in it no CR, NUL or other control character, where readers differ
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
-_JSON = re.compile(r'application/json(?:;\s*charset="?utf-8"?)?', re.IGNORECASE)
+_JSON = re.compile(r'application/json(?:;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
 PATHS = {"/": "GET", "/inspect": "POST"}  # HEAD goes where GET goes; browsers ask for no icon under our policy
 
 # Beside the policy of the page. There is none that lets other origins read anything.
@@ -58,18 +60,18 @@ class GoneError(Exception):
 
 
 class Head(NamedTuple):
-    """The request line and the headers."""
+    """The request line and the headers: names in lower case, each with its values."""
 
     method: str
     path: str
-    headers: http.client.HTTPMessage
+    headers: Mapping[str, list[str]]
 
     def one(self, name: str) -> str | None:
         """A header; None where it is missing. Raises `RefusedError` when it occurs twice."""
-        found = self.headers.get_all(name, [])
+        found = self.headers.get(name.lower(), [])
         if len(found) > 1:
             raise RefusedError(HTTPStatus.BAD_REQUEST, f"found the header {name} twice")
-        return str(found[0]).strip() if found else None
+        return found[0] if found else None
 
 
 class Names(NamedTuple):
@@ -115,13 +117,14 @@ class TimedSocket(io.RawIOBase):
 
 
 class _Lines:
-    """The lines of a head, of which there are only so many bytes, for `http.client.parse_headers`."""
+    """The lines of a head, of which there are only so many bytes."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._left = MOST_HEAD
 
-    def readline(self, _most: int = -1) -> bytes:
+    def next(self) -> bytes:
+        """The next line, with its end."""
         line = self._stream.readline(self._left + 1)
         self._left -= len(line)
         if self._left < 0:
@@ -136,16 +139,23 @@ class _Lines:
 def read_head(stream: BinaryIO) -> Head:
     """Read the request line and the headers. Raises `RefusedError`, `GoneError` and `TimeoutError`."""
     lines = _Lines(stream)
-    found = _REQUEST_LINE.fullmatch(lines.readline())
+    found = _REQUEST_LINE.fullmatch(lines.next())
     if found is None:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "expected a request of HTTP/1.1")
-    try:
-        headers = http.client.parse_headers(lines)
-    except http.client.HTTPException:
-        raise RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers") from None
-    if headers.defects or any("\n" in str(value) or "\r" in str(value) for value in headers.values()):
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "the headers are not well formed")
-    return Head(found[1].decode(), found[2].decode(), headers)
+    return Head(found[1].decode(), found[2].decode(), _read_headers(lines))
+
+
+def _read_headers(lines: _Lines) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for _ in range(_MOST_HEADERS + 1):
+        line = lines.next()
+        if line in (b"\r\n", b"\n"):
+            return headers
+        found = _HEADER.fullmatch(line)
+        if found is None:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "the headers are not well formed")
+        headers.setdefault(found[1].decode().lower(), []).append(found[2].strip(b" \t").decode("latin-1"))
+    raise RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers")
 
 
 def check_target(head: Head) -> None:

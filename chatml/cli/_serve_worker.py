@@ -96,6 +96,8 @@ class Worker:
     def _exchange(self, body: bytes) -> Reply:
         for _ in range(2):
             reply = self._given(body)
+            if self._is_stopped:
+                return _ENDING  # whatever it is that went wrong
             if reply is not None:
                 return reply
         return error_reply(500, "the server cannot do its work", fault="the worker process does not start")
@@ -150,8 +152,9 @@ class Worker:
         return not (self._is_ready and self._connection.poll())
 
     def _wait(self) -> bool:
+        if self._connection is None:
+            return False
         try:
-            assert self._connection is not None
             self._is_ready = self._connection.poll(_START) and self._connection.recv_bytes(64) == _READY
         except (EOFError, OSError):
             self._is_ready = False
@@ -162,16 +165,16 @@ class Worker:
         if self._is_stopped:
             return
         context = multiprocessing.get_context("spawn")  # no state of the server, none of its sockets
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, *self._arguments), daemon=True)
+        before = _block_interrupts()
         try:
-            before = _block_interrupts()
-            self._process.start()
-        except OSError:  # no more processes, no more memory: _opened says so
+            self._connection, theirs = context.Pipe()
+            with theirs:
+                self._process = context.Process(target=work, args=(theirs, *self._arguments), daemon=True)
+                self._process.start()
+        except OSError:  # no more processes, descriptors or memory: _opened says so
             self._process = None
         finally:
             _restore_interrupts(before)
-            theirs.close()
 
     def _end(self) -> None:
         if self._process is not None and self._process.pid is not None:
@@ -183,6 +186,7 @@ class Worker:
 
 
 _BUSY = error_reply(503, "the server is busy: try again in a moment")
+_ENDING = error_reply(503, "the server is ending")
 _TOO_LARGE = error_reply(
     422,
     "the work on this was ended, most likely for want of memory: shorten the text",

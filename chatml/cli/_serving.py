@@ -13,6 +13,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_CONNECTIONS = 32
+_PAUSE = 0.1  # seconds
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -164,6 +166,14 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def port(self) -> int:
         """The port that it listens on."""
         return int(self.server_address[1])
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Take a connection; where none can be taken, do not ask for it again and again."""
+        try:
+            return super().get_request()
+        except OSError:  # no more descriptors, most likely: others have to end first
+            time.sleep(_PAUSE)
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread; where there are too many, say so."""

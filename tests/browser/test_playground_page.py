@@ -118,6 +118,25 @@ def test_the_fitted_version(playground: Page) -> None:
     playground.locator(".fate", has_text="at least").wait_for()
 
 
+def test_what_is_over_the_budget_is_said(playground: Page) -> None:
+    playground.fill("#text", LONG)
+    playground.fill("#max_tokens", "60")
+    playground.locator(".totals", has_text=f"{tokens_of(LONG) - 60:,} over the budget of 60").wait_for()
+    playground.fill("#max_tokens", "100,000")
+    playground.locator(".totals .bad:empty").wait_for(state="attached")
+
+
+def test_an_example_can_be_undone(playground: Page) -> None:
+    for button in ("ChatML", "Clear"):
+        playground.fill("#text", "")
+        playground.locator("#text").press_sequentially("typed by hand")
+        playground.locator(".examples").get_by_role("button", name=button, exact=True).click()
+        assert "typed" not in playground.input_value("#text")
+        assert playground.evaluate("[document.activeElement.id, document.activeElement.selectionStart]") == ["text", 0]
+        playground.keyboard.press("Control+z")
+        assert "typed by hand" in playground.input_value("#text")
+
+
 def test_a_budget_that_is_no_number(playground: Page) -> None:
     playground.fill("#text", TEXT)
     for wrong in ("1.5", "-1", "many", "1e9", "9" * 20):
@@ -243,6 +262,51 @@ def test_the_form_is_kept_over_a_reload(playground: Page) -> None:
     assert playground.input_value("#text") == TEXT
     assert "?" not in playground.url
     assert "France" not in playground.url
+
+
+def test_plain_text_can_become_a_message(playground: Page) -> None:
+    plain = 'Say "hi",\nthen 再见.'
+    playground.fill("#text", plain)
+    playground.get_by_role("button", name="Make it a user message").click()
+    total(playground, count([{"role": "user", "content": plain}], model="gpt-4o"))
+    assert not playground.locator(".plain").is_visible()
+    playground.keyboard.press("Control+z")
+    playground.locator(".plain").wait_for()
+    assert playground.input_value("#text") == plain
+
+
+def test_before_the_first_answer(playground: Page) -> None:
+    playground.fill("#text", TEXT)
+    total(playground, tokens_of(TEXT))
+    playground.route("**/inspect", lambda _: None)
+    playground.reload()
+    playground.locator(".empty", has_text="working").wait_for()
+    assert not playground.locator("#document").is_visible()
+    playground.unroute("**/inspect")
+    playground.fill("#text", "another")
+    total(playground, 1)
+
+
+def test_what_was_typed_last_is_kept(playground: Page) -> None:
+    playground.evaluate("""() => {
+      const area = document.getElementById("text");
+      area.value = "typed just now";
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+      location.reload();
+    }""")
+    total(playground, 3)
+    assert playground.input_value("#text") == "typed just now"
+
+
+def test_typing_in_the_middle_of_a_long_text(playground: Page) -> None:
+    text = json.dumps([{"role": "user", "content": "hello world " * 16_000}])
+    playground.fill("#text", text)
+    playground.wait_for_selector(".inspection")
+    playground.evaluate("() => document.getElementById('text').setSelectionRange(40, 40)")
+    typed = "The quick brown fox "
+    playground.keyboard.type(typed, delay=30)
+    assert playground.input_value("#text") == text[:40] + typed + text[40:]
+    assert playground.evaluate("document.getElementById('text').selectionStart") == 40 + len(typed)
 
 
 def test_without_storage(page: Page, url: str) -> None:

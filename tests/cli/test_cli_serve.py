@@ -93,6 +93,7 @@ def test_its_own_names(server: Server, host: str) -> None:
         "127.0.0.1:{}@evil.example", "evil.example#127.0.0.1:{}", "127.0.0.1.nip.io:{}", "localhost.evil.example:{}",
         "0.0.0.0:{}", "127.1:{}", "2130706433:{}", "[::ffff:127.0.0.1]:{}", "127.0.0.1:{}, evil.example",
         "http://127.0.0.1:{}",
+        "127.0.0.1:{}\xa0", "127.0.0.1:{}\x0b", "x\rHost: 127.0.0.1:{}",
         "127.0.0.1:{}\r\nHost: evil.example", "127.0.0.1:{}\r\n Host: evil.example", "\xe9:{}", "127.0.0.2:{}",
     ],
 )  # fmt: skip
@@ -179,11 +180,13 @@ def test_other_lines(server: Server, line: str, status: int) -> None:
         ({"Content_Length": "4194305"}, 413),
         ({"Content_Type": None}, 415), ({"Content_Type": "text/plain"}, 415),
         ({"Content_Type": "application/x-www-form-urlencoded"}, 415),
-        ({"Content_Type": "multipart/form-data; boundary=x"}, 400),
+        ({"Content_Type": "multipart/form-data; boundary=x"}, 415),
         ({"Content_Type": "application/json; charset=utf-16"}, 415),
         ({"Content_Type": "text/plain; application/json"}, 415), ({"Content_Type": "application/jsonp"}, 415),
         ({"Content_Encoding": "gzip"}, 415), ({"X": "a\r\nnonsense"}, 400), ({"X": "a\r\n folded"}, 400),
-        ({"X y": "a"}, 400),
+        ({"X y": "a"}, 400), ({"X": "a\rY: b"}, 400), ({"X": "a\0b"}, 400), ({"X": "a\x0bb"}, 400), ({"X ": "a"}, 400),
+        ({"": "a"}, 400), ({"X": "a\r\nFrom b"}, 400), ({"X": " \t" * 7000}, 200), ({"X": " " * 15_000 + "\0"}, 400),
+        ({"Content_Type": "application/json;\xa0charset=utf-8"}, 415),
         ({"Content_Type": "application/json; charset=UTF-8"}, 200), ({"X": "\xe9\x80"}, 200),
         ({"Expect": "100-nonsense"}, 200),
     ],
@@ -303,6 +306,32 @@ def test_work_that_takes_too_long_is_ended() -> None:
             assert slow.is_well(), "another process took over"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts descriptors")
+def test_without_descriptors_it_says_so_and_waits() -> None:
+    resource = pytest.importorskip("resource")
+    with served() as poor:
+        assert poor.is_well()
+        for pid in workers(poor):
+            os.kill(pid, signal.SIGKILL)
+        open_ones = len(os.listdir(f"/proc/{poor.process.pid}/fd"))
+        _, most = resource.prlimit(poor.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(poor.process.pid, resource.RLIMIT_NOFILE, (open_ones + 1, most))
+        response = poor.inspect({"text": "hi"})
+        assert (response.status, response.value["error"]["field"]) == (500, "")
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                stack.enter_context(socket.create_connection(("127.0.0.1", poor.port), timeout=30))
+            used = busy(poor)
+            time.sleep(0.5)
+            assert busy(poor) - used < 0.3, "it does not ask again and again"
+
+
+def busy(server: Server) -> float:
+    """Seconds of a processor that the server has used."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_worker_that_dies_is_replaced(server: Server) -> None:
     for pid in workers(server):
         os.kill(pid, signal.SIGKILL)
@@ -397,6 +426,20 @@ def test_it_ends_when_told(sign: int) -> None:
         out, err = ending.process.communicate(timeout=30)
         assert (ending.process.returncode, out, err) == (0, "", "")
         assert is_gone(worker)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_work_without_a_word(sign: int) -> None:
+    with served() as ending:
+        assert ending.is_well()
+        with contextlib.ExitStack() as stack:
+            for _ in range(3):  # one is worked on, two wait
+                asking = stack.enter_context(socket.create_connection(("127.0.0.1", ending.port), timeout=30))
+                asking.sendall(post_head(ending, len(SLOW)).encode() + SLOW.encode())
+            time.sleep(0.3)
+            ending.process.send_signal(sign)
+            out, err = ending.process.communicate(timeout=30)
+            assert (ending.process.returncode, out, err) == (0, "", "")
 
 
 def test_no_access_is_logged_and_no_text() -> None:

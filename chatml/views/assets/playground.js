@@ -65,13 +65,15 @@ function formView() {
     placeholder: '[{"role": "user", "content": "…"}]\n\nor\n\n<|im_start|>user\n…<|im_end|>' });
   const keep = [field("keep", "How many", amount("10")), field("unit", "Of", choice(offer.units))];
   const which = field("document", "Conversation", el("select", {}));
+  const plain = el("p", { class: "hint plain", hidden: true }, "This is plain text, in no message. ",
+    el("button", { type: "button", onclick: wrap }, "Make it a user message"));
   const view = el("form", { class: "asked", "aria-label": "Prompt and settings", oninput: changed, onsubmit: (event) => event.preventDefault() },
     el("div", { class: "titled" }, el("label", { for: "text" }, "Prompt"),
       el("p", { class: "hint", id: "text-hint" }, "messages as JSON, a request, YAML, or ChatML text")),
     el("div", { class: "examples", role: "group", "aria-label": "Examples" }, el("span", { class: "faint" }, "Examples"),
       Object.keys(EXAMPLES).map((name) => exampleButton(name)),
       el("button", { type: "button", onclick: () => use({ text: "" }) }, "Clear")),
-    form.text, problemPlace("text"), el("ul", { class: "lint", "aria-label": "What the linter says" }), which,
+    form.text, problemPlace("text"), plain, el("ul", { class: "lint", "aria-label": "What the linter says" }), which,
     el("details", { class: "settings", open: innerWidth >= 960 }, el("summary", {}, "Model and budget", el("span", { class: "chosen-ones" })),
       el("div", { class: "fields" },
         field("model", "Model", el("input", { type: "text", list: "models", autocomplete: "off", spellcheck: "false", placeholder: "automatic" })),
@@ -82,7 +84,9 @@ function formView() {
         field("max_tokens", "Max tokens", amount("the window")), field("reserve", "Reserve", amount("for the answer")),
         field("strategy", "To fit", choice(offer.strategies)), keep)),
     el("details", { class: "tools" }, el("summary", {}, "Tools"), field("tools", "Tools as JSON", area({ placeholder: '[{"type": "function", "function": {"name": "…"}}]' }))));
+  form.plain = plain;
   form.which = which;
+  which.hidden = true;
   form.keeping = keep;
   form.lint = view.querySelector(".lint");
   form.chosen = view.querySelector(".chosen-ones");
@@ -98,8 +102,8 @@ const NUMBERS = { max_tokens: null, reserve: null, keep: 10 }; // name -> what a
 const held = () => Object.fromEntries(NAMES.map((name) => [name, form[name].value]));
 
 /** Fill the form: what is not given gets its default. */
-function fill(values) {
-  for (const name of NAMES) {
+function fill(values, { names = NAMES } = {}) {
+  for (const name of names) {
     const value = values[name] ?? offer.defaults[name];
     form[name].value = typeof values[name] === "string" ? value : name in NUMBERS ? "" : value;
   }
@@ -107,11 +111,26 @@ function fill(values) {
 }
 
 function use({ tab, ...values }) {
-  fill(values);
+  replaceText(values.text);
+  fill(values, { names: NAMES.filter((name) => name !== "text") });
   state.document = 0;
   state.tab = tab ?? "given";
   changed({ soon: true });
+}
+
+/** Make what was typed the content of a message. */
+function wrap() {
+  replaceText(asText([{ role: "user", content: form.text.value }]));
+  changed({ soon: true });
+}
+
+/** Put a text in the place of what was typed, so that undoing brings that back: setting `value` would end that. */
+function replaceText(text) {
   form.text.focus();
+  form.text.select();
+  if (!document.execCommand(text ? "insertText" : "delete", false, text) || form.text.value !== text) form.text.value = text;
+  form.text.setSelectionRange(0, 0);
+  form.text.scrollTop = 0;
 }
 
 const memory = {
@@ -126,17 +145,19 @@ const memory = {
   },
 };
 
+const remember = () => memory.write(held());
+addEventListener("pagehide", remember); // what was typed last has not been kept yet
+
 /* ---- Asking ---- */
 
 function changed({ target, soon } = {}) {
   if (target === form.document) state.document = Number(form.document.value);
   else if (target === form.text) state.document = 0;
   for (const one of form.keeping) one.hidden = form.strategy.value !== "keep_last";
-  memory.write(held());
   form.chosen.textContent = ["model", "dialect", "encoding", "max_tokens"].map((name) => form[name].value.trim()).filter(Boolean).map(visible).join(" · ");
   clearTimeout(state.timer);
   const length = form.text.value.length;
-  state.timer = setTimeout(ask, soon ? 0 : length > 1e6 ? 800 : length > 2e5 ? 350 : SOON);
+  state.timer = setTimeout(() => { remember(); ask(); }, soon ? 0 : length > 1e6 ? 800 : length > 2e5 ? 350 : SOON);
 }
 
 /** The request of the form; null, with its problems, where a number is none. */
@@ -188,11 +209,11 @@ async function answerTo(body, signal) {
 
 const shown = {
   tokens: el("p", { class: "count-of-tokens" }), facts: el("p", { class: "faint" }), findings: el("p", {}),
-  working: el("p", { class: "working" }), stale: el("p", { class: "stale", hidden: true }),
+  over: el("p", { class: "bad" }), working: el("p", { class: "working" }), stale: el("p", { class: "stale", hidden: true }),
   panel: el("div", { id: "panel", role: "tabpanel", tabindex: -1 }),
 };
 const tabs = { given: tabButton("given", "As given"), fitted: tabButton("fitted", "Fitted") };
-shown.totals = el("div", { class: "totals" }, shown.tokens, shown.facts, shown.findings, shown.working);
+shown.totals = el("div", { class: "totals" }, shown.tokens, shown.facts, shown.over, shown.findings, shown.working);
 shown.tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "Versions", onkeydown: moveTab }, tabs.given, tabs.fitted);
 
 function tabButton(name, label) {
@@ -214,6 +235,7 @@ function moveTab(event) {
 
 function working(is) {
   shown.working.textContent = is ? "working …" : "";
+  if (is && !state.answer) shown.panel.replaceChildren(el("div", { class: "empty" }, el("p", {}, "working …")));
   shown.panel.setAttribute("aria-busy", String(is));
 }
 
@@ -222,6 +244,7 @@ function show(answer) {
   const problems = answer?.problems ?? [];
   showProblems(problems);
   showLint(answer?.lint ?? []);
+  form.plain.hidden = !answer?.is_plain;
   showDocuments(answer);
   if (answer === null) state.answer = null;
   else if (answer.given) state.answer = answer;
@@ -286,6 +309,8 @@ function draw() {
   shown.tokens.textContent = `${number(given.total)} token${given.total === 1 ? "" : "s"}`;
   const share = given.room ? `${percent(given.total / given.room.limit)} of ${number(given.room.limit)}` : "";
   shown.facts.textContent = [grade(given), given.model ?? given.dialect, given.encoding, share].filter(Boolean).map(visible).join(" · ");
+  const over = fitted ? given.total - fitted.budget : 0;
+  shown.over.textContent = over > 0 ? `${number(over)} over the budget of ${number(fitted.budget)}` : "";
   const count = given.findings.length + given.diagnostics.length + given.losses.length;
   shown.findings.replaceChildren(count ? el("button", { type: "button", onclick: () => { showTab("given"); shown.panel.querySelector(".findings")?.scrollIntoView({ block: "center" }); } },
     `${number(count)} finding${count === 1 ? "" : "s"}`) : "");
@@ -325,7 +350,7 @@ function fittedView(fitted, problems) {
   const gone = [...fitted.dropped.map((one) => [one.index, `left out${one.tokens === null ? "" : `, ${number(one.tokens)} tokens`}: ${one.reason}`]),
     ...fitted.cut.map((one) => [one.index, `cut from ${number(one.before)} to ${number(one.after)} tokens: ${one.reason}`])];
   return [el("div", { class: "fate" }, el("p", {}, el("strong", {}, of), `: ${number(fitted.kept.length)} of ${number(fitted.given)} messages are kept. `,
-    `The first ${number(fitted.stable_prefix)} tokens are those of the request before, as a cache holds them.`),
+    `The request of the turn before began with the same ${number(fitted.stable_prefix)} tokens: those that a cache of the provider still holds.`),
   el("details", {}, el("summary", {}, `What became of ${gone.length === 1 ? "the other one" : `${number(gone.length)} messages`}`),
     el("ul", {}, gone.slice(0, 1000).map(([index, text]) => el("li", {}, `messages[${index}] is ${text}`))))), promptFirst(fitted.data)];
 }
