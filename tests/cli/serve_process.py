@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def parsed(data: bytes) -> Response:
 def served(*arguments: str) -> Iterator[Server]:
     process = subprocess.Popen(
         [sys.executable, "-m", "chatml", "serve", "--port", "0", *arguments], env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_mind_interrupts,
     )  # fmt: skip
     try:
         assert process.stdout is not None
@@ -102,6 +103,11 @@ def served(*arguments: str) -> Iterator[Server]:
         process.communicate()
 
 
+def _mind_interrupts() -> None:
+    """Take Ctrl-C as usual: what a shell starts in the background ignores it, and so would what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def post_head(server: Server, length: int) -> str:
     lines = ("POST /inspect HTTP/1.1", f"Host: localhost:{server.port}", "Content-Type: application/json")
     return "\r\n".join((*lines, f"Content-Length: {length}", "", ""))
@@ -109,6 +115,6 @@ def post_head(server: Server, length: int) -> str:
 
 def workers(server: Server) -> list[int]:
     found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=True
     )
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]

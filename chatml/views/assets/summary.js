@@ -78,7 +78,7 @@ function findingsView(view) {
     ...losses.map((text) => line("note", text, null)),
   ];
   if (!items.length) return null;
-  const advice = "In the prompt below these are text, as in the token ids, and forge nothing. ";
+  const advice = "In the prompt these are text, as in the token ids, and forge nothing. ";
   return el("section", { "aria-label": "Findings" }, el("h2", {}, `Findings (${number(items.length)})`),
     el("ul", { class: "findings" }, items),
     findings.length ? el("p", { class: "faint" }, advice, isEscaped
