@@ -142,8 +142,9 @@ class Meter:
         if self.target.billed:
             return self.counts(messages), self.parts(messages)
         compiled = self.compiled(messages)  # in one piece: here a message may depend on its neighbours
-        loose = totals_of(compiled, self.coder).get(None, 0)
-        return tuple(self._turn_counts(compiled)), self._loose_parts(loose, _priming(compiled, self.coder))
+        totals = totals_of(compiled, self.coder)
+        parts = self._loose_parts(totals.get(None, 0), _priming(compiled, self.coder))
+        return tuple(self._turn_counts(compiled, totals)), parts
 
     def _loose_parts(self, tokens: int, priming: int) -> list[Part]:
         named = (("reply priming", priming), ("bos and eos", tokens - priming))
@@ -176,7 +177,7 @@ class Meter:
     def counts(self, messages: Sequence[Message], first: int = 0) -> tuple[MessageCount, ...]:
         """The tokens of each message in detail, what the dialect adds included."""
         compiled = self.compiled(messages, first)
-        turns = self._turn_counts(compiled)
+        turns = self._turn_counts(compiled, totals_of(compiled, self.coder))
         if not self.target.billed or _all_plain(messages):
             return self._with_replies(turns)
         by_source = {count.source: count for count in turns if count.source is not None}
@@ -215,8 +216,7 @@ class Meter:
             return tuple(counts)
         return tuple(one._replace(header=one.header + more) if one.role == "assistant" else one for one in counts)
 
-    def _turn_counts(self, compiled: Compiled) -> list[MessageCount]:
-        totals = totals_of(compiled, self.coder)
+    def _turn_counts(self, compiled: Compiled, totals: Mapping[int | None, int]) -> list[MessageCount]:
         out = []
         for turn, following in zip_longest(compiled.turns, compiled.turns[1:]):
             index = turn[3]
@@ -232,6 +232,10 @@ class Meter:
                     )
                 )  # fmt: skip
         return out
+
+    def _alone(self, message: Message) -> MessageCount:
+        compiled = self.compiled([message])
+        return self._turn_counts(compiled, totals_of(compiled, self.coder))[0]
 
     def evidence(self, message: Message) -> Evidence:
         """How far the count of a message's turn can be trusted."""
@@ -263,7 +267,7 @@ class Meter:
                 if message.role not in ("system", "user") or "<think>" in message.content:
                     found.add(self.evidence(message).status)
             else:
-                turn = None if not has_turn(message) else self._turn_counts(self.compiled([message]))[0]
+                turn = None if not has_turn(message) else self._alone(message)
                 found.add(self._whole(0, message, link, turn, 0).status)
         return weakest(found)
 
