@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chatml._errors import ChatMLError, FileError, ParseError
 from chatml._measure import Measure, Status, weakest
 from chatml._visible import visible
-from chatml.cli import _files, _output
+from chatml.cli import _files, _output, _remarks
 from chatml.cli._layout import Cell, Column, table
 from chatml.cli._measure import measure_subject, quick_encoding
 from chatml.cli._report import note, report
@@ -97,7 +97,7 @@ class _Run:
                 if in_folder:
                     note(f"{file.name}: passed over, there is no marker of a prompt in it")
                     return
-                self.notes[f"{file.name} holds no marker of a prompt: it is counted as plain text"] = None
+                self.notes[_remarks.plain_text(file.name)] = None
             counted = CountedFile(file.name, tuple(self._count_documents(file)))
         except ChatMLError as error:
             if in_folder and isinstance(error, ParseError) and error.code in (EMPTY, NO_PROMPT):
@@ -132,20 +132,16 @@ class _Run:
     def _remark(self, name: str, subject: Subject) -> None:
         how = subject.model.how if subject.model else "given"
         if subject.model and how == "default":
-            self.notes[f"counted as {subject.model.name}, because neither --model nor --dialect is given"] = None
+            self.notes[_remarks.by_default(subject.model.name)] = None
         elif subject.model and how != "given":
             self.notes[f"{name} is counted as {subject.model.name}, the model that it names"] = None
         if self.arguments.cost and (subject.model is None or subject.model.info.input_price is None):
-            whom = f"model {subject.model.name}" if subject.model else "a dialect"
-            self.notes[f"no price is known for {whom}: name a file with prices by --models"] = None
+            self.notes[_remarks.no_price(subject.model.name if subject.model else None)] = None
         if subject.left_out:
             outside = f"{name}: {number(subject.left_out)} characters stand outside of messages and are not counted"
             self.notes[f"{outside}; without --model all of the text is"] = None
         if subject.is_foreign:
-            self.notes[
-                f"the models of dialect {subject.dialect.name} have a vocabulary of their own: counts by "
-                f"{subject.encoding} are estimates, --encoding with the model's tokenizer.json gives exact ones"
-            ] = None
+            self.notes[_remarks.foreign(subject.dialect.name, subject.encoding)] = None
 
 
 def count_files(arguments: Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatml._errors import ConfigError
 from chatml._tokens import coder_for
-from chatml.cli import _files
+from chatml.cli import _files, _remarks
 from chatml.cli._measure import measure_subject, quick_encoding
 from chatml.cli._report import note
 from chatml.cli._subject import Choices, Subject, located, one_document, read_choices, subject_of
@@ -76,8 +76,7 @@ def diff_files(arguments: Namespace) -> int:
         show("".join(f"{line}\n" for line in lines), may_page=not arguments.no_pager)
     if arguments.cost and difference.comparison.costs()[0] is None:
         model = difference.comparison.model
-        whom = f"model {model.name}" if model else "a dialect"
-        note(f"no price is known for {whom}: name a file with prices by --models")
+        note(_remarks.no_price(model.name if model else None))
     return 0 if difference.comparison.is_equal else 1
 
 
@@ -128,15 +127,12 @@ def _says(subject: Subject, choices: Choices) -> int:
 def _side(subject: Subject) -> Side:
     encoding = quick_encoding(subject)
     if subject.text is None:
-        request = {key: value for key, value in subject.document.request.items() if key != "model"}
         return request_side(
             subject.messages,
-            model=subject.model.info if subject.model else None,
-            dialect=None if subject.is_billed else subject.dialect,
             encoding=encoding,
             lossy=True,
             allow_estimate=True,
-            **request,
+            **subject.request,
         )
     prompt = subject.text
     return side_of(

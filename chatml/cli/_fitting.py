@@ -85,11 +85,8 @@ def _fit(
 
 
 def _fitted(subject: Subject, strategies: Sequence[str | Strategy], arguments: Namespace) -> Fitted:
-    request = {key: value for key, value in subject.document.request.items() if key != "model"}
     return fit(
         subject.messages,
-        model=subject.model.info if subject.model else None,
-        dialect=None if subject.is_billed else subject.dialect,
         encoding=subject.encoding,
         max_tokens=arguments.max_tokens,
         reserve=arguments.reserve,
@@ -98,7 +95,7 @@ def _fitted(subject: Subject, strategies: Sequence[str | Strategy], arguments: N
         start_on=arguments.start_on,
         lossy=arguments.lossy,
         allow_estimate=arguments.allow_estimate,
-        **request,
+        **subject.request,
     )
 
 

@@ -9,6 +9,7 @@ from chatml._diagnostics import Severity
 from chatml._errors import ConfigError
 from chatml._version import __version__
 from chatml._visible import visible_lines
+from chatml._workers import cores
 from chatml.cli import _output
 from chatml.cli._lint_baseline import load_baseline, with_baseline
 from chatml.cli._lint_cache import CacheFile
@@ -128,17 +129,10 @@ def _check(arguments: Namespace, files: Files) -> list[FileResult]:
     cache = CacheFile(arguments)
     with Progress() as progress:
         results = check_sources(
-            files.sources(), jobs=arguments.jobs or _cores(), cache=cache.cache, progress=progress.add
+            files.sources(), jobs=arguments.jobs or cores(), cache=cache.cache, progress=progress.add
         )
     cache.save()
     return results
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
 
 
 def _faults(files: Files) -> int:

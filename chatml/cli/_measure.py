@@ -84,16 +84,13 @@ def measure_subject(
     if subject.text is not None:
         status = Status.ESTIMATE if subject.is_foreign else Status.EXACT
         return _measure_text(subject, subject.text, coder_for(encoding), status)
-    request = {key: value for key, value in subject.document.request.items() if key != "model"}
     return measure(
         subject.messages,
-        model=subject.model.info if subject.model else None,
-        dialect=None if subject.is_billed else subject.dialect,
         encoding=encoding,
         lossy=lossy,
         allow_estimate=allow_estimate,
         api=api,
-        **request,
+        **subject.request,
     )
 
 

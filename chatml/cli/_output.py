@@ -63,9 +63,14 @@ def write_data(text: str) -> None:
     _guarded(text)
 
 
+def is_ci() -> bool:
+    """Whether this is a CI run, as its variables say."""
+    return any(os.environ.get(name, "").lower() not in _OFF for name in _CI_VARIABLES)
+
+
 def _may_be_log() -> bool:
     """Whether this is a CI run and standard output no regular file."""
-    if all(os.environ.get(name, "").lower() in _OFF for name in _CI_VARIABLES):
+    if not is_ci():
         return False
     try:
         return not stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)

@@ -20,7 +20,6 @@ _VARIABLES = ("CHATML_PAGER", "PAGER")  # the first that is set decides; empty o
 _DEFAULT = ("less", "-R")
 # As git does: colours pass, what fits is shown at once, and the text stays on the screen. What users have set stands.
 _SETTINGS = {"LESS": "FRX", "LV": "-c"}
-_CI, _OFF = ("CI", "GITHUB_ACTIONS", "TF_BUILD"), ("", "0", "false")  # as in `_output`
 _QUIT = {0, 130, 141, -signal.SIGINT, -signal.SIGTERM, -getattr(signal, "SIGPIPE", 13)}  # its reader has seen enough
 
 
@@ -36,8 +35,7 @@ def show(text: str, *, may_page: bool) -> None:
 
 def _rows() -> float:
     """The height of the screen; infinite where there is none, or where no one sits before it."""
-    in_ci = any(os.environ.get(name, "").lower() not in _OFF for name in _CI)
-    if in_ci or not _output.is_terminal() or os.environ.get("TERM", "dumb") == "dumb":
+    if _output.is_ci() or not _output.is_terminal() or os.environ.get("TERM", "dumb") == "dumb":
         return float("inf")
     lines = os.environ.get("LINES", "")
     if lines.isascii() and lines.isdecimal() and int(lines[:6]):

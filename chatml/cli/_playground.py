@@ -279,14 +279,11 @@ def _fate(done: Fitted) -> dict[str, Any]:
 
 
 def _fit(subject: Subject, asked: Asked) -> Fitted:
-    request = {key: value for key, value in subject.document.request.items() if key != "model"}
     strategy: str | Strategy = asked.strategy
     if strategy == "keep_last":
         strategy = KeepLast(asked.keep, unit="turns" if asked.unit == "turns" else "messages")
     return fit(
         subject.messages,
-        model=subject.model.info if subject.model else None,
-        dialect=None if subject.is_billed else subject.dialect,
         encoding=subject.encoding,
         max_tokens=asked.max_tokens,
         reserve=asked.reserve or 0,
@@ -294,7 +291,7 @@ def _fit(subject: Subject, asked: Asked) -> Fitted:
         api=_api(asked),
         lossy=True,
         allow_estimate=True,
-        **request,
+        **subject.request,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatml._visible import visible
-from chatml.cli import _output
+from chatml._workers import cores
+from chatml.cli import _output, _remarks
 from chatml.cli._lint_progress import Progress
 from chatml.cli._report import note
 from chatml.cli._stats_files import Files, count_jobs
@@ -74,7 +74,7 @@ def describe_files(arguments: Namespace) -> int:
             progress.add(len(job.data), is_end=job.file not in begun)
             begun.add(job.file)
 
-        tally = count_jobs(files.jobs(), arguments, arguments.jobs or _cores(), count)
+        tally = count_jobs(files.jobs(), arguments, arguments.jobs or cores(), count)
     passed = files.settle(tally)
     statistics = Statistics(files.names, tally, arguments.max_tokens, arguments.cost, arguments.verbose)
     _write(statistics, arguments)
@@ -106,30 +106,18 @@ def _write(statistics: Statistics, arguments: Namespace) -> None:
         _output.write("".join(f"{line}\n" for line in lines))
 
 
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
-
-
 def _remark(statistics: Statistics) -> None:
     for number_of_file, file in sorted(statistics.tally.files.items()):
         if file.is_text:
-            name = statistics.names[number_of_file]
-            note(f"{name} holds no marker of a prompt: it is counted as plain text")
+            note(_remarks.plain_text(statistics.names[number_of_file]))
     remarks = set()
     for one in statistics.tally.groups:
         if one.how == "default" and one.model:
-            remarks.add(f"counted as {one.model.name}, because neither --model nor --dialect is given")
+            remarks.add(_remarks.by_default(one.model.name))
         if statistics.with_cost and (one.model is None or one.model.input_price is None):
-            whom = f"model {one.model.name}" if one.model else "a dialect"
-            remarks.add(f"no price is known for {whom}: name a file with prices by --models")
+            remarks.add(_remarks.no_price(one.model.name if one.model else None))
         if one.is_foreign:
-            remarks.add(
-                f"the models of dialect {one.dialect} have a vocabulary of their own: counts by {one.encoding} are"
-                " estimates, --encoding with the model's tokenizer.json gives exact ones"
-            )
+            remarks.add(_remarks.foreign(one.dialect, one.encoding))
     for text in sorted(remarks):
         note(text)
 

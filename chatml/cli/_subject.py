@@ -76,6 +76,15 @@ class Subject(NamedTuple):
     is_foreign: bool
     left_out: int = 0
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """Keywords of `count` and its like: the model or dialect, and what stands beside the messages."""
+        return {
+            "model": self.model.info if self.model else None,
+            "dialect": None if self.is_billed else self.dialect,
+            **{key: value for key, value in self.document.request.items() if key != "model"},
+        }
+
 
 def read_choices(arguments: Namespace) -> Choices:
     """Look up what the options name. Raises the errors of the look-ups."""

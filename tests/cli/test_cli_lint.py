@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import stat
@@ -30,21 +29,9 @@ FIXABLE = "1 error in 1 file; 1 can be fixed with --unsafe-fixes\n"
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `chatml` in this process, in a temporary folder; processes cost half a second each."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str, stdin: bytes = b"", **changes: str) -> Result:
-        with monkeypatch.context() as patch:
-            for name in set(os.environ) - set(environment()):
-                patch.delenv(name)
-            for name, value in environment(**changes).items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-            status, out, err = run_here(*arguments)
-        return Result(status, out.decode(), err.decode())
-
-    return call
+def run(here: Run) -> Run:
+    """Run `chatml` in this process."""
+    return here
 
 
 @pytest.fixture

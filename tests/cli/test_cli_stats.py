@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_process import Matches, Result, Run, Write, environment, run_here
+from cli_process import Matches, Result, Run, Write, run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,21 +24,9 @@ TOOL = {"type": "function", "function": {"name": "get", "parameters": {"type": "
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `chatml` in this process, in a temporary folder; processes cost half a second each."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str, stdin: bytes = b"", **changes: str) -> Result:
-        with monkeypatch.context() as patch:
-            for name in set(os.environ) - set(environment()):
-                patch.delenv(name)
-            for name, value in environment(**changes).items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-            status, out, err = run_here("stats", *arguments)
-        return Result(status, out.decode(), err.decode())
-
-    return call
+def here(here: Run) -> Run:
+    """Run `chatml stats` in this process."""
+    return lambda *arguments, **changes: here("stats", *arguments, **changes)
 
 
 @pytest.fixture
